@@ -1,0 +1,30 @@
+"""Identifiers that sort by creation time."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import NewType
+
+JobId = NewType("JobId", str)
+UserId = NewType("UserId", str)
+
+
+def uuid7(now: float | None = None) -> str:
+    """A UUID version 7 as text (RFC 9562, section 5.7): 48 bits of milliseconds, then random bits."""
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def new_job_id() -> JobId:
+    """A fresh job id."""
+    return JobId(uuid7())
+
+
+def new_user_id() -> UserId:
+    """A fresh user id."""
+    return UserId(uuid7())

@@ -1,0 +1,28 @@
+"""Extracted records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scrapemaster.domain.ids import JobId
+
+
+@dataclass(slots=True, frozen=True)
+class Result:
+    """An item as stored and served.
+
+    `seq` is its place in the job: 1, 2, 3 … without gaps, in order of commit. `data` is the
+    item's JSON object, encoded. `id` is deterministic: the same page gives the same ids.
+    """
+
+    job_id: JobId
+    seq: int
+    id: str
+    url: str
+    data: bytes
+    scraped_at: float
+
+
+def result_id(fingerprint: bytes, index: int) -> str:
+    """The id of a page's `index`-th item, unique in its job."""
+    return f"{fingerprint.hex()}-{index}"

@@ -1,0 +1,30 @@
+"""What came back for a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Page:
+    """A fetched page.
+
+    `url` is the final URL, after `redirects` (the URLs that led there, in order). `headers` have
+    lower-case names; repeated ones are joined by `, `. `body` is decompressed, at most
+    `max_body_bytes`. `elapsed` is in seconds, `fetched_at` epoch seconds.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed: float
+    fetched_at: float
+    redirects: tuple[str, ...] = ()
+    engine: str = "http"
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, lower-case; empty when the server named none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()

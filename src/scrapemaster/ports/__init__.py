@@ -1,0 +1,1 @@
+"""The protocols between the core and its adapters; each docstring is a contract."""

@@ -1,0 +1,41 @@
+"""The port to engines, which drive pages for a job."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scrapemaster.domain.job import Job
+from scrapemaster.domain.page import Page
+
+
+class PageSource(Protocol):
+    """One job's way to its pages. Made by an `Engine`, used by slices, closed when the job rests."""
+
+    async def fetch(self, url: str) -> Page:
+        """Fetch a normal URL under the job's config, egress policy and robots rules.
+
+        Follows redirects, each hop vetted. Returns a page of any 2xx status; every other end is a `RetryPage`
+        or `GiveUpPage` with its reason code. Takes no longer than the job's `timeout` plus the wait its host's throttle asks for. Cancelling the call
+        frees everything it held.
+        """
+
+    def ready_at(self, url: str) -> float:
+        """When (monotonic seconds) the throttle would let this URL's host be asked next; 0 if now."""
+
+    async def sitemap_urls(self, url: str, limit: int) -> list[str]:
+        """Page URLs from the sitemaps that the site of `url` names in robots.txt, or `/sitemap.xml`."""
+
+    async def close(self) -> None:
+        """Free connections; twice is no error."""
+
+
+class Engine(Protocol):
+    """Makes page sources; one for the whole process."""
+
+    name: str
+
+    def open(self, job: Job) -> PageSource:
+        """A page source for the job; does no I/O."""
+
+    async def close(self) -> None:
+        """Free all the engine holds; twice is no error."""

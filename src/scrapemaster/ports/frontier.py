@@ -1,0 +1,91 @@
+"""The port to a job's known requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import Counters
+from scrapemaster.domain.outcome import FailedPage, Outcome
+from scrapemaster.domain.request import Leased, NewRequest
+
+
+class Frontier(Protocol):
+    """The requests a job knows, and who may work on them.
+
+    A request is identified by its fingerprint within its job; adding one twice is no error and
+    changes nothing. Leases expire: after `seconds` without `renew` a request is offered again, and
+    `commit` by the former holder is then refused as a whole with `LeaseLost`. A holder is any
+    string unique to one run of one slice. Times are epoch seconds.
+    """
+
+    async def add(self, job: JobId, requests: Sequence[NewRequest]) -> int:
+        """Add what is not known yet, in the given order; returns how many were new.
+
+        Raises `NotFound` when there is no such job, and adds nothing to one that is over.
+        """
+
+    async def lease(self, job: JobId, holder: str, limit: int, seconds: float, *, now: float) -> list[Leased]:
+        """Take up to `limit` requests that are due, highest priority first, then oldest.
+
+        Never so many that the job's `max_pages` could be passed, whoever else holds leases.
+        Leases that ended before `now` are offered again first, with `interruptions` one higher.
+        An empty list means that nothing is due *now*, or that the job is not `running`; `counters` and `next_due` say
+        whether the job is over.
+        """
+
+    async def renew(self, job: JobId, holder: str, seconds: float, *, now: float) -> None:
+        """Let all of `holder`'s leases end `seconds` after `now`; those already lost stay lost."""
+
+    async def commit(
+        self,
+        job: JobId,
+        holder: str,
+        outcomes: Sequence[Outcome],
+        *,
+        rate: float | None = None,
+    ) -> Counters:
+        """Write outcomes: rows, discovered requests, marks and counters, all or nothing.
+
+        Raises `LeaseLost`, having written nothing, when any request of `outcomes` is not leased
+        by `holder`, or when the job is gone or over. Rows get the next `seq` numbers in order of
+        `outcomes`. A RETRY puts the request back, due at its `retry_at`, with `attempts` one higher. `Outcome.alias`
+        is handled as its docstring says. The job's `progress` and `rate` are brought up to date. Returns the
+        job's counters after the commit, which are durable when this returns.
+        """
+
+    async def release(
+        self, job: JobId, holder: str, keys: Sequence[int] | None = None, *, due_at: float = 0.0
+    ) -> None:
+        """Give back leases unworked (all of the holder's if `keys` is None), due at `due_at`.
+
+        Not an attempt. Leases that are no longer the holder's are left alone.
+        """
+
+    async def release_all(self) -> int:
+        """Give back every lease of every job as interrupted; returns how many.
+
+        For an embedded start, when it is certain that no other worker runs.
+        """
+
+    async def counters(self, job: JobId) -> Counters:
+        """The job's counters; all zero for an unknown job."""
+
+    async def recount(self, job: JobId) -> Counters:
+        """Count everything anew from the marks themselves, store that, and return it."""
+
+    async def next_due(self, job: JobId) -> float | None:
+        """When the next waiting request is due or the next lease ends; None if there is neither.
+
+        0.0 when something is due already.
+        """
+
+    async def reasons(self, job: JobId) -> Mapping[str, int]:
+        """How many failed and skipped pages there are for each reason code."""
+
+    async def failures(self, job: JobId, *, skip: int = 0, limit: int = 100) -> tuple[list[FailedPage], int]:
+        """Failed and skipped pages, oldest first, and how many there are in all."""
+
+    async def known_urls(self, job: JobId, *, state: str, skip: int = 0, limit: int = 1000) -> list[str]:
+        """URLs of the requests in one state, in order of discovery."""

@@ -1,0 +1,83 @@
+"""The port to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.job import Job, JobStatus, Priority
+from scrapemaster.domain.request import NewRequest
+
+
+@dataclass(slots=True, frozen=True)
+class JobQuery:
+    """Which jobs to list. `owner` None means everybody's; `text` is looked for in name and URLs,
+    case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
+    """
+
+    owner: UserId | None = None
+    status: JobStatus | None = None
+    engine: str | None = None
+    priority: Priority | None = None
+    tag: str | None = None
+    text: str | None = None
+    sort: str = "-created_at"
+    skip: int = 0
+    limit: int = 50
+
+
+SORTABLE = frozenset(
+    {"created_at", "started_at", "finished_at", "name", "status", "progress", "items_scraped"}
+)
+
+
+@dataclass(slots=True, frozen=True)
+class JobStats:
+    """Figures over many jobs."""
+
+    status_counts: Mapping[JobStatus, int]
+    items_scraped: int
+    created_since: int
+
+
+class JobStore(Protocol):
+    """The users' orders.
+
+    Every write is durable when its call returns. Counters, `progress` and `rate` are written by the
+    frontier's commits; nothing here changes them but `transition` (progress becomes 100.0 on `completed`).
+    """
+
+    async def add(self, job: Job, seeds: Sequence[NewRequest]) -> None:
+        """Store a new job with its start requests, at once or not at all."""
+
+    async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
+        """The job; None if there is none, or if it is not `owner`'s (None: anybody's)."""
+
+    async def find(self, query: JobQuery) -> tuple[list[Job], int]:
+        """One page of the matching jobs (ties in order of id), and how many match in all."""
+
+    async def transition(self, job_id: JobId, target: JobStatus, *, now: float, **changes: Any) -> Job | None:
+        """Move a job to `target` if the state machine allows it from where it is now, atomically.
+
+        Returns the job after it; None when the job is gone or may not go there (also when it is there already).
+        Sets `started_at` on the first `running`; `paused_at` on `paused`; adds to `paused_seconds` on
+        leaving `paused`; `finished_at` on a terminal status, where every lease of the job is dropped too, so
+        that late commits are refused. On leaving `running` `rate` becomes 0. `changes` may set `stop_reason`, `error`, `engine_used`.
+        """
+
+    async def warn(self, job_id: JobId, warnings: Sequence[str]) -> None:
+        """Append the warnings that the job does not have yet."""
+
+    async def widen_scope(self, job_id: JobId, host: str) -> None:
+        """Add a host to `scope_hosts`; twice is no error."""
+
+    async def delete(self, job_id: JobId) -> bool:
+        """Remove a job, its requests and its results; False when there was none."""
+
+    async def unfinished(self) -> list[tuple[JobId, Priority]]:
+        """Jobs that are pending or running, oldest first."""
+
+    async def stats(self, owner: UserId | None, *, since: float) -> JobStats:
+        """Figures over the owner's jobs (None: all); `created_since` counts those created at or after `since`."""

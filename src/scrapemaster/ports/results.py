@@ -1,0 +1,25 @@
+"""The port to results."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.item import Result
+
+
+class ResultStore(Protocol):
+    """The rows of jobs, in order of `seq`, which never changes once given.
+
+    Rows are written by `Frontier.commit` alone.
+    """
+
+    async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
+        """Up to `limit` rows with `seq` greater than `after`; costs the same at any depth."""
+
+    async def total(self, job: JobId) -> int:
+        """How many rows the job has now."""
+
+    def stream(self, job: JobId, *, batch: int = 500) -> AsyncIterator[list[Result]]:
+        """All rows up to the total at the first step, in batches, in bounded memory."""

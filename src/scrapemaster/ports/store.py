@@ -1,0 +1,43 @@
+"""The port to persistence as a whole."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scrapemaster.ports.frontier import Frontier
+from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.results import ResultStore
+from scrapemaster.ports.users import UserStore
+
+
+class Store(Protocol):
+    """All that is kept. Errors of the database reach callers as `StoreUnavailable` or `StoreBroken`."""
+
+    @property
+    def jobs(self) -> JobStore:
+        """Orders."""
+        ...
+
+    @property
+    def frontier(self) -> Frontier:
+        """Known requests."""
+        ...
+
+    @property
+    def results(self) -> ResultStore:
+        """Rows."""
+        ...
+
+    @property
+    def users(self) -> UserStore:
+        """Accounts."""
+        ...
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date; a newer schema is refused with `StoreBroken`."""
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect; twice is no error."""
+
+    async def ping(self) -> None:
+        """Return if the store answers; raise a `StoreError` if not."""
