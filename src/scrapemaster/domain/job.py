@@ -128,8 +128,9 @@ class Counters:
     """A job's figures; in the store they change only together with the marks they count.
 
     `discovered` counts the frontier's requests (aliases of redirects are not requests); `fetched`
-    the handled ones, `failed` and `skipped` those so marked. `attempted` are those that count
-    against `max_pages`: every request that asked the server and is over. `queued` and `leased` are what is left.
+    the handled ones, `failed` and `skipped` those so marked; `queued` and `leased` are what is
+    left. `attempted` are those that count against `max_pages`: requests that asked the server at
+    least once, over or waiting to be tried again. `fresh` are the leased ones not among them.
     """
 
     discovered: int = 0
@@ -139,6 +140,7 @@ class Counters:
     failed: int = 0
     skipped: int = 0
     attempted: int = 0
+    fresh: int = 0
     items: int = 0
     items_failed: int = 0
     bytes: int = 0
@@ -209,8 +211,8 @@ def progress_of(counters: Counters, max_pages: int, before: float = 0.0) -> floa
 
 
 def budget_left(counters: Counters, max_pages: int) -> int:
-    """How many more requests may be leased before `max_pages` could be passed."""
-    return max(0, max_pages - counters.attempted - counters.leased)
+    """How many more requests that never asked the server may be leased."""
+    return max(0, max_pages - counters.attempted - counters.fresh)
 
 
 def ending_of(counters: Counters, max_pages: int, reasons: Mapping[str, int]) -> tuple[JobStatus, StopReason]:

@@ -29,7 +29,9 @@ class Frontier(Protocol):
     async def lease(self, job: JobId, holder: str, limit: int, seconds: float, *, now: float) -> list[Leased]:
         """Take up to `limit` requests that are due, highest priority first, then oldest.
 
-        Never so many that the job's `max_pages` could be passed, whoever else holds leases.
+        Never so many that the job's `max_pages` could be passed, whoever else holds leases: at most
+        `budget_left` requests that never asked the server. One that did (a RETRY with `fetched`) is
+        counted already and is leased whatever the budget.
         Leases that ended before `now` are offered again first, with `interruptions` one higher.
         An empty list means that nothing is due *now*, or that the job is not `running`; `counters` and `next_due` say
         whether the job is over.
@@ -76,9 +78,9 @@ class Frontier(Protocol):
         """Count everything anew from the marks themselves, store that, and return it."""
 
     async def next_due(self, job: JobId) -> float | None:
-        """When the next waiting request is due or the next lease ends; None if there is neither.
+        """When `lease` may have something: 0.0 for now, else the first due time or end of a lease.
 
-        0.0 when something is due already.
+        None when the job is over: nothing leased, and nothing queued that its budget allows.
         """
 
     async def reasons(self, job: JobId) -> Mapping[str, int]:
@@ -86,6 +88,3 @@ class Frontier(Protocol):
 
     async def failures(self, job: JobId, *, skip: int = 0, limit: int = 100) -> tuple[list[FailedPage], int]:
         """Failed and skipped pages, oldest first, and how many there are in all."""
-
-    async def known_urls(self, job: JobId, *, state: str, skip: int = 0, limit: int = 1000) -> list[str]:
-        """URLs of the requests in one state, in order of discovery."""

@@ -13,8 +13,9 @@ from scrapemaster.domain.request import NewRequest
 
 @dataclass(slots=True, frozen=True)
 class JobQuery:
-    """Which jobs to list. `owner` None means everybody's; `text` is looked for in name and URLs,
-    case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
+    """Which jobs to list.
+
+    `owner` None means everybody's; `text` is looked for in name and URLs, case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
     """
 
     owner: UserId | None = None

@@ -1,0 +1,113 @@
+"""How the store's rates hold as a frontier grows: `python -m benchmarks.frontier [sizes…]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scrapemaster.domain.ids import JobId, UserId, new_job_id
+from scrapemaster.domain.job import Job, JobConfig, JobStatus
+from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.domain.request import Leased, NewRequest
+from scrapemaster.ports.store import Store
+from scrapemaster.storage.sqlite import SqliteStore
+
+BATCH = 500
+MEASURED = 65_536
+ITEM = b'{"title":"' + b"x" * 180 + b'"}'
+
+
+def request(number: int) -> NewRequest:
+    """The request for the `number`-th page of a site of any size."""
+    return NewRequest.of(f"http://127.0.0.1:8080/section/{number % 1000}/page-{number}.html", 3)
+
+
+async def insert(store: Store, job: JobId, start: int, count: int) -> float:
+    """Seconds to add `count` new requests."""
+    batches = [
+        [request(number) for number in range(at, min(at + BATCH, start + count))]
+        for at in range(start, start + count, BATCH)
+    ]
+    began = time.perf_counter()
+    for batch in batches:
+        await store.frontier.add(job, batch)
+    return time.perf_counter() - began
+
+
+def handled(leased: Leased, number: int) -> Outcome:
+    """A page with one item and ten links, one of them new."""
+    links = [request(number + other * 7) for other in range(9)] + [request(5_000_000 + number)]
+    return Outcome(
+        request=leased,
+        verdict=Verdict.HANDLED,
+        url=leased.url,
+        items=[ITEM],
+        links=links,
+        status=200,
+        body_bytes=13_000,
+        fetched_at=1.0,
+    )
+
+
+async def pages(store: Store, job: JobId, count: int, offset: int) -> float:
+    """Seconds of lease and commit for `count` pages."""
+    spent, done = 0.0, 0
+    while done < count:
+        began = time.perf_counter()
+        leased = await store.frontier.lease(job, "bench", BATCH, 60, now=time.time())
+        spent += time.perf_counter() - began
+        outcomes = [handled(one, offset + done + place) for place, one in enumerate(leased)]
+        began = time.perf_counter()
+        await store.frontier.commit(job, "bench", outcomes)
+        spent += time.perf_counter() - began
+        done += len(leased)
+    return spent
+
+
+async def measure(store: Store, sizes: list[int]) -> None:
+    """Grow one job's frontier and measure at each size."""
+    job = Job(
+        id=new_job_id(),
+        owner=UserId("bench"),
+        urls=[request(0).url],
+        selectors={},
+        config=JobConfig(max_pages=10**9, follow_links=True),
+        created_at=time.time(),
+    )
+    await store.jobs.add(job, [request(0)])
+    await store.jobs.transition(job.id, JobStatus.RUNNING, now=time.time())
+    known, offset = 1, 0
+    print("| requests known | inserts/s | known again/s | pages/s (lease + commit) |")
+    print("|---:|---:|---:|---:|")
+    for size in sizes:
+        if known < size:
+            await insert(store, job.id, known, size - known)
+        again = await insert(store, job.id, 0, min(size, MEASURED))
+        new = await insert(store, job.id, max(known, size), MEASURED)
+        known = max(known, size) + MEASURED
+        crawled = await pages(store, job.id, min(size, MEASURED), offset)
+        offset += MEASURED
+        print(
+            f"| {size:,} | {MEASURED / new:,.0f} | {min(size, MEASURED) / again:,.0f} "
+            f"| {min(size, MEASURED) / crawled:,.0f} |",
+            flush=True,
+        )
+
+
+async def main() -> None:
+    """Measure the SQLite store in a temporary folder."""
+    sizes = [int(size) for size in sys.argv[1:]] or [10_000, 100_000, 1_000_000]
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "bench.db")
+        await store.open()
+        try:
+            await measure(store, sizes)
+        finally:
+            await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,1 @@
+"""Crawlers that ours is measured against; each prints one line of JSON."""

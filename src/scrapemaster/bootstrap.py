@@ -1,0 +1,139 @@
+"""The composition root: settings in, working parts out. Nothing else builds adapters."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.job import EngineName, Priority
+from scrapemaster.engines.http import HttpEngine
+from scrapemaster.engines.registry import Engines
+from scrapemaster.fetch.egress import EgressPolicy
+from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.ports.engine import Engine
+from scrapemaster.ports.events import EventSink
+from scrapemaster.ports.queue import Queue
+from scrapemaster.ports.store import Store
+from scrapemaster.ports.watch import JobWatch
+from scrapemaster.queueing.docket_queue import DocketQueue
+from scrapemaster.services.accounts import AccountService
+from scrapemaster.services.jobs import JobService
+from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.results import ResultService
+from scrapemaster.settings import Settings
+from scrapemaster.storage.sqlite.store import SqliteStore
+
+
+@dataclass(slots=True, frozen=True)
+class CrawlerApp:
+    """What crawls: a store, the task engine (not started yet) and the slices it runs."""
+
+    store: Store
+    queue: DocketQueue
+    runner: SliceRunner
+
+
+@dataclass(slots=True, frozen=True)
+class ServiceApp:
+    """What answers: the use cases over an open store."""
+
+    settings: Settings
+    store: Store
+    accounts: AccountService
+    jobs: JobService
+    results: ResultService
+    monitoring: MonitoringService
+
+
+def prepare_data_dir(settings: Settings) -> Path:
+    """The data folder, made if need be, readable by its owner alone."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSetting(
+            f"SCRAPEMASTER_DATA_DIR: the folder {folder} cannot be made: {error.strerror}"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidSetting(f"SCRAPEMASTER_DATA_DIR: the folder {folder} is not writable")
+    return folder
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings, role: str) -> Iterator[None]:
+    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it."""
+    path = prepare_data_dir(settings) / f"{role}.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreBroken(
+                f"another ScrapeMaster {role} is using the data folder {settings.data_dir}: stop it, or "
+                "give this one a folder of its own with SCRAPEMASTER_DATA_DIR or --data-dir"
+            ) from error
+        yield
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store, open."""
+    store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def build_egress(settings: Settings) -> EgressPolicy:
+    """The egress policy with the networks that the settings open."""
+    return EgressPolicy([ipaddress.ip_network(network) for network in settings.egress_allow])
+
+
+def build_engines(settings: Settings) -> Engines:
+    """All engines, over one throttle."""
+    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency))
+    return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
+
+
+@contextlib.asynccontextmanager
+async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[CrawlerApp]:
+    """The parts of a crawler process; the queue is to be entered by the caller."""
+    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        engines = build_engines(settings)
+        stack.push_async_callback(engines.close)
+        runner = SliceRunner(store, engines.get, events)
+        stack.push_async_callback(runner.close)
+        queue = DocketQueue(
+            "memory://",
+            runner.run,
+            runner.poke,
+            store.jobs,
+            dict.fromkeys(Priority, settings.crawler_places),
+        )
+        yield CrawlerApp(store, queue, runner)
+
+
+def build_services(
+    settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
+) -> ServiceApp:
+    """The use cases over an open store."""
+    engines = build_engines(settings)
+    return ServiceApp(
+        settings=settings,
+        store=store,
+        accounts=AccountService(store.users, settings),
+        jobs=JobService(store, queue, watch, engines),
+        results=ResultService(store),
+        monitoring=MonitoringService(store, crawler_healthy),
+    )
+
+
+__all__ = ["CrawlerApp", "Engine", "ServiceApp", "build_services", "crawler_app", "only_one", "open_store"]

@@ -1,0 +1,1 @@
+"""The crawl loop: slices of a job, from leased requests to committed rows."""

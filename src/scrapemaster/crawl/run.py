@@ -1,0 +1,61 @@
+"""What one process keeps of a job between its slices."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from scrapemaster.crawl.links import LinkFinder
+from scrapemaster.crawl.rate import RateMeter
+from scrapemaster.crawl.scope import Scope
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import Job
+from scrapemaster.domain.url import host_of
+from scrapemaster.extract.plan import Plan, compile_plan
+from scrapemaster.ports.engine import Engine, PageSource
+
+
+class Run:
+    """A job's compiled plan, page source, link memory and rate. All of it can be made anew."""
+
+    def __init__(self, job: Job, engine: Engine) -> None:
+        config = job.config
+        hosts = [host_of(url) for url in job.urls]
+        scope = Scope([*(config.allowed_domains or hosts), *job.scope_hosts], config.include, config.exclude)
+        self.job = job
+        self.engine_name = engine.name
+        self.plan: Plan = compile_plan(job.selectors, config.item)
+        self.source: PageSource = engine.open(job)
+        self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
+        self.meter = RateMeter()
+        self.may_widen = config.allowed_domains is None
+
+    async def close(self) -> None:
+        """Free connections."""
+        await self.source.close()
+
+
+class Runs:
+    """The runs a process keeps, the least recently used closed first."""
+
+    def __init__(self, keep: int = 256) -> None:
+        self._keep = keep
+        self._runs: OrderedDict[JobId, Run] = OrderedDict()
+
+    def take(self, job_id: JobId) -> Run | None:
+        """Take the job's run out, so that nobody else uses or closes it."""
+        return self._runs.pop(job_id, None)
+
+    async def put_back(self, job_id: JobId, run: Run) -> None:
+        """Keep a run for the job's next slice."""
+        if (other := self._runs.pop(job_id, None)) is not None:
+            await other.close()
+        self._runs[job_id] = run
+        while len(self._runs) > self._keep:
+            _, oldest = self._runs.popitem(last=False)
+            await oldest.close()
+
+    async def close(self) -> None:
+        """Close all of them."""
+        while self._runs:
+            _, run = self._runs.popitem()
+            await run.close()

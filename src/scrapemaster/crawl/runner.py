@@ -1,0 +1,278 @@
+"""Runs slices of jobs and moves the jobs from state to state."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from random import Random
+
+import structlog
+
+from scrapemaster.crawl.run import Run, Runs
+from scrapemaster.crawl.slice import Slice
+from scrapemaster.domain.errors import StoreUnavailable, UserError
+from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.ids import JobId, uuid7
+from scrapemaster.domain.job import (
+    TERMINAL,
+    Counters,
+    EngineName,
+    Job,
+    JobStatus,
+    StopReason,
+    ending_of,
+)
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.url import origin_of
+from scrapemaster.ports.engine import Engine
+from scrapemaster.ports.events import EventSink
+from scrapemaster.ports.store import Store
+
+log = structlog.get_logger(__name__)
+
+#: Seconds a slice may take on new work.
+SLICE_SECONDS = 10.0
+#: Seconds a slice may take when more jobs wait than there are places.
+_SHORT_SLICE_SECONDS = 1.0
+#: Seconds between looks at the job's state in the store, should a wake-up be lost.
+_LOOK_EVERY = 1.0
+#: Seconds between events that tell of a slice's progress.
+_PROGRESS_EVENT_EVERY = 0.5
+#: Seconds after which a resting job is looked at again, whatever the store said.
+_LONGEST_REST = 30.0
+
+_EVENT_OF = {
+    JobStatus.COMPLETED: EventType.JOB_COMPLETED,
+    JobStatus.FAILED: EventType.JOB_FAILED,
+    JobStatus.CANCELLED: EventType.JOB_CANCELLED,
+}
+
+
+class SliceRunner:
+    """Runs one slice at a time for each job it is given.
+
+    `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine_for: Callable[[EngineName], Engine],
+        events: EventSink,
+        *,
+        rng: Random | None = None,
+    ) -> None:
+        self._store = store
+        self._engine_for = engine_for
+        self._events = events
+        self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
+        self._runs = Runs()
+        self._slices: dict[JobId, Slice] = {}
+        self._stopping = False
+        self._poked: dict[JobId, asyncio.Event] = {}
+
+    def poke(self, job_id: JobId) -> bool:
+        """Have a slice under way look at its job's state; False if none is under way here."""
+        poked = self._poked.get(job_id)
+        if poked is None:
+            return False
+        poked.set()
+        return True
+
+    async def run(self, job_id: JobId, *, crowded: bool = False) -> float | None:
+        """Run a slice. Returns the seconds until the next one is wanted, or None when none is.
+
+        `crowded`: others wait for the place, so be brief.
+        """
+        if job_id in self._poked or self._stopping:
+            return None
+        self._poked[job_id] = asyncio.Event()
+        try:
+            return await self._run(job_id, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
+        except StoreUnavailable as error:
+            log.warning("slice.store_unavailable", job_id=job_id, error=str(error))
+            return 1.0
+        finally:
+            del self._poked[job_id]
+
+    def stop(self) -> None:
+        """End all slices at once, and start no more."""
+        self._stopping = True
+        for part in self._slices.values():
+            part.stop()
+
+    async def close(self) -> None:
+        """Free what is kept between slices."""
+        await self._runs.close()
+
+    async def _run(self, job_id: JobId, seconds: float) -> float | None:
+        job = await self._store.jobs.get(job_id)
+        if job is None:
+            return None
+        if job.status is JobStatus.PENDING:
+            job = await self._start(job)
+        if job is None or job.status is not JobStatus.RUNNING:
+            return None
+        run = self._runs.take(job_id)
+        if run is None:
+            run = Run(job, self._engine_for(job.engine))
+        run.job = job
+        try:
+            again = await self._slice(job, run, seconds)
+        except BaseException:
+            await run.close()
+            raise
+        if again is None:
+            await run.close()
+        else:
+            await self._runs.put_back(job_id, run)
+        return again
+
+    async def _start(self, job: Job) -> Job | None:
+        """Take a pending job up: an engine, the sitemap if asked for, then `running`."""
+        try:
+            engine = self._engine_for(job.engine)
+            run = Run(job, engine)
+        except UserError as error:
+            await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
+            return None
+        started = await self._store.jobs.transition(
+            job.id, JobStatus.RUNNING, now=time.time(), engine_used=engine.name
+        )
+        if started is None:
+            await run.close()
+            return None
+        self._tell(EventType.JOB_STARTED, job.id)
+        if job.config.sitemap:
+            await self._add_sitemap(started, run)
+        await self._runs.put_back(job.id, run)
+        return started
+
+    async def _add_sitemap(self, job: Job, run: Run) -> None:
+        for url in {origin_of(url): url for url in job.urls}.values():
+            pages = await run.source.sitemap_urls(url, 10 * job.config.max_pages)
+            scope = run.links.scope
+            requests = [
+                NewRequest.of(page, 1, sort_query=job.config.sort_query)
+                for page in pages
+                if scope.covers(page)
+            ]
+            await self._store.frontier.add(job.id, requests)
+
+    async def _slice(self, job: Job, run: Run, seconds: float) -> float | None:
+        now = time.time()
+        left = None
+        if job.config.max_duration is not None:
+            left = job.config.max_duration - job.run_seconds(now)
+            if left <= 0:
+                return await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+            seconds = min(seconds, left)
+        part = Slice(run, uuid7(), self._store.frontier, self._store.jobs, seconds, self._rng)
+        self._slices[job.id] = part
+        watch = asyncio.create_task(self._watch(job.id, part, left))
+        run.meter.restart(time.monotonic())
+        try:
+            await part.work()
+        finally:
+            del self._slices[job.id]
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        self._tell(EventType.JOB_PROGRESS, job.id)
+        return None if self._stopping else await self._after(job, run)
+
+    async def _watch(self, job_id: JobId, part: Slice, left: float | None) -> None:
+        """Stop the slice when its job is no longer running, or its time is over; tell of progress."""
+        poked = self._poked[job_id]
+        ends_at = None if left is None else time.monotonic() + left
+        looked_at = time.monotonic()
+        while True:
+            wait = _PROGRESS_EVENT_EVERY
+            if ends_at is not None:
+                wait = min(wait, max(0.0, ends_at - time.monotonic()))
+            was_poked = await _wait(poked, wait)
+            now = time.monotonic()
+            if ends_at is not None and now >= ends_at:
+                part.stop()
+                return
+            if was_poked or now - looked_at >= _LOOK_EVERY:
+                looked_at = now
+                if not await self._still_running(job_id):
+                    part.stop()
+                    return
+            self._tell(EventType.JOB_PROGRESS, job_id)
+
+    async def _still_running(self, job_id: JobId) -> bool:
+        try:
+            job = await self._store.jobs.get(job_id)
+        except StoreUnavailable:
+            return True
+        return job is not None and job.status is JobStatus.RUNNING
+
+    async def _after(self, job: Job, run: Run) -> float | None:
+        """Whether the job is over, and if not, when to go on."""
+        current = await self._store.jobs.get(job.id)
+        if current is None or current.status in TERMINAL:
+            return None
+        if current.status is not JobStatus.RUNNING:
+            return None
+        now = time.time()
+        limit = job.config.max_duration
+        if limit is not None and current.run_seconds(now) >= limit:
+            return await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+        due = await self._store.frontier.next_due(job.id)
+        if due is not None:
+            return min(max(0.0, due - now), _LONGEST_REST)
+        return await self._finish(current, run)
+
+    async def _finish(self, job: Job, run: Run) -> None:
+        counters = await self._store.frontier.recount(job.id)
+        reasons = await self._store.frontier.reasons(job.id)
+        status, reason = ending_of(counters, job.config.max_pages, reasons)
+        await self._store.jobs.warn(job.id, warnings_of(counters, status, run.links.traps))
+        error = None
+        if status is JobStatus.FAILED:
+            worst = ", ".join(f"{code} ({count})" for code, count in sorted(reasons.items()))
+            error = f"no page could be had: {worst}"
+        await self._end(job.id, status, reason, error)
+
+    async def _end(
+        self, job_id: JobId, status: JobStatus, reason: StopReason, error: str | None = None
+    ) -> None:
+        ended = await self._store.jobs.transition(
+            job_id, status, now=time.time(), stop_reason=reason, error=error
+        )
+        if ended is not None:
+            log.info("job.ended", job_id=job_id, status=str(status), stop_reason=str(reason))
+            self._tell(_EVENT_OF[status], job_id)
+
+    def _tell(self, event: EventType, job_id: JobId) -> None:
+        self._events.publish(Event(event, job_id, time.time()))
+
+
+def warnings_of(counters: Counters, status: JobStatus, traps: int) -> list[str]:
+    """What the user should know of a job that ended."""
+    warnings = []
+    if status is JobStatus.COMPLETED and counters.items == 0:
+        warnings.append(
+            f"{counters.fetched} pages were fetched and no item was found: check the selectors against the page"
+        )
+    if counters.items_failed:
+        warnings.append(f"{counters.items_failed} items were dropped because a required field had no value")
+    if status is JobStatus.COMPLETED and counters.failed:
+        warnings.append(f"{counters.failed} pages failed; see the job's errors")
+    if traps:
+        warnings.append(
+            f"{traps} links were not followed because they look endless (too long, or repeating paths)"
+        )
+    return warnings
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True

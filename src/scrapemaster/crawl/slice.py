@@ -1,0 +1,206 @@
+"""One slice: lease, fetch, extract, commit, until its time is up or the job rests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from random import Random
+
+import structlog
+
+from scrapemaster.crawl.process import PageWork
+from scrapemaster.crawl.run import Run
+from scrapemaster.domain.errors import GiveUpPage, LeaseLost
+from scrapemaster.domain.job import Counters
+from scrapemaster.domain.outcome import Outcome
+from scrapemaster.domain.request import Leased
+from scrapemaster.domain.url import host_of
+from scrapemaster.ports.frontier import Frontier
+from scrapemaster.ports.jobs import JobStore
+
+log = structlog.get_logger(__name__)
+
+#: Seconds a lease lasts; renewed at a third of that.
+LEASE_SECONDS = 30.0
+#: Outcomes that are committed together when pages come fast.
+_COMMIT_AT = 250
+#: Seconds after which outcomes are committed however few they are.
+_COMMIT_AFTER = 0.25
+#: Requests leased at once at most, so that a pause or a crash gives back few.
+_LEASE_AT_MOST = 500
+#: Seconds of work to hold leased.
+_LEASE_AHEAD = 0.5
+
+
+class Slice:
+    """A time-limited piece of a job's run, the holder of its leases.
+
+    `stop` ends it at once: fetches under way are cancelled and their leases given back; what is
+    extracted is still committed.
+    """
+
+    def __init__(  # noqa: PLR0917 -- built in one place, by name
+        self, run: Run, holder: str, frontier: Frontier, jobs: JobStore, seconds: float, rng: Random
+    ) -> None:
+        self.counters = Counters()
+        self.lost = False
+        self._run = run
+        self._job = run.job
+        self._holder = holder
+        self._frontier = frontier
+        self._jobs = jobs
+        self._work = PageWork(run, rng)
+        self._deadline = time.monotonic() + seconds
+        self._ready: deque[Leased] = deque()
+        self._outcomes: list[Outcome] = []
+        self._busy = 0
+        self._stopping = False
+        self._turn = asyncio.Event()
+        self._refilled = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the slice now."""
+        self._stopping = True
+        self._turn.set()
+
+    async def work(self) -> None:
+        """Run to the end of the slice. On `LeaseLost` sets `lost`; other failures are raised."""
+        lanes = [asyncio.create_task(self._lane()) for _ in range(self._job.config.concurrency)]
+        renewal = asyncio.create_task(self._renew())
+        try:
+            await self._feed()
+        except LeaseLost:
+            self.lost = True
+        finally:
+            self._stopping = True
+            for task in (*lanes, renewal):
+                task.cancel()
+            await asyncio.gather(*lanes, renewal, return_exceptions=True)
+            if not self.lost:
+                await self._wind_up()
+
+    async def _feed(self) -> None:
+        """Commit what the lanes finish and lease what they need, until there is no more to do."""
+        committed_at = time.monotonic()
+        while not self._stopping:
+            self._turn.clear()
+            now = time.monotonic()
+            over = now >= self._deadline
+            if over:
+                self._ready.clear()
+            hungry = len(self._ready) < self._low_water()
+            due = bool(self._outcomes) and (
+                hungry or len(self._outcomes) >= _COMMIT_AT or now - committed_at >= _COMMIT_AFTER
+            )
+            if due:
+                await self._commit()
+                committed_at = time.monotonic()
+            got = await self._lease() if hungry and not over else 0
+            if not (got or due or self._busy or self._ready or self._outcomes):
+                return
+            if not got and not due:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_COMMIT_AFTER):
+                        await self._turn.wait()
+
+    def _low_water(self) -> int:
+        """How many ready requests are too few to last until more are leased."""
+        return max(self._job.config.concurrency, self._lease_size() // 2)
+
+    def _lease_size(self) -> int:
+        """How many requests to hold leased: half a second of work."""
+        concurrency = self._job.config.concurrency
+        if self._job.config.delay:
+            return concurrency
+        ahead = int(self._run.meter.rate(time.monotonic()) * _LEASE_AHEAD)
+        return min(_LEASE_AT_MOST, max(2 * concurrency, ahead))
+
+    async def _lane(self) -> None:
+        """Work on one request after the other."""
+        concurrency = self._job.config.concurrency
+        while True:
+            if not self._ready:
+                self._refilled.clear()
+                self._turn.set()
+                await self._refilled.wait()
+                continue
+            leased = self._ready.popleft()
+            if len(self._ready) < concurrency:
+                self._turn.set()
+            self._busy += 1
+            try:
+                if await self._postponed(leased):
+                    continue
+                outcome = await self._work.work(leased)
+            except Exception as error:  # noqa: BLE001 -- a fault of ours must fail the page, not the job
+                outcome = self._fault(leased, error)
+            finally:
+                self._busy -= 1
+            self._outcomes.append(outcome)
+            if not self._ready or len(self._outcomes) >= _COMMIT_AT:
+                self._turn.set()
+
+    async def _postponed(self, leased: Leased) -> bool:
+        """Give back a request whose host will not be due in this slice."""
+        ready_at = self._run.source.ready_at(leased.url)
+        if ready_at <= self._deadline:
+            return False
+        due_at = time.time() + ready_at - time.monotonic()
+        await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
+        return True
+
+    def _fault(self, leased: Leased, error: Exception) -> Outcome:
+        log.error("page.fault", job_id=self._job.id, url=leased.url, exc_info=error)
+        return self._work.failure(
+            leased, GiveUpPage("internal_error", f"{type(error).__name__} while working on the page")
+        )
+
+    async def _lease(self) -> int:
+        leased = await self._frontier.lease(
+            self._job.id,
+            self._holder,
+            self._lease_size() - len(self._ready),
+            LEASE_SECONDS,
+            now=time.time(),
+        )
+        if leased:
+            self._ready.extend(leased)
+            self._refilled.set()
+        return len(leased)
+
+    async def _commit(self) -> None:
+        batch, self._outcomes = self._outcomes, []
+        now = time.monotonic()
+        self._run.meter.add(len(batch), now)
+        try:
+            if self._run.may_widen:
+                await self._widen(batch)
+            self.counters = await self._frontier.commit(
+                self._job.id, self._holder, batch, rate=self._run.meter.rate(now)
+            )
+        except BaseException:
+            self._run.links.forget()
+            raise
+
+    async def _widen(self, batch: list[Outcome]) -> None:
+        """Remember in the job the hosts that start URLs were redirected to."""
+        for outcome in batch:
+            if outcome.alias is not None and outcome.request.depth == 0:
+                await self._jobs.widen_scope(self._job.id, host_of(outcome.url))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            await self._frontier.renew(self._job.id, self._holder, LEASE_SECONDS, now=time.time())
+
+    async def _wind_up(self) -> None:
+        """Commit what was finished, give back the rest."""
+        try:
+            if self._outcomes:
+                await self._commit()
+        except LeaseLost:
+            self.lost = True
+        else:
+            await self._frontier.release(self._job.id, self._holder)

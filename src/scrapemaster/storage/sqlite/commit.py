@@ -1,0 +1,142 @@
+"""The commit of a batch of outcomes: the heart of "every row exactly once"."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from scrapemaster.domain.errors import LeaseLost
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of
+from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, COUNTER_NAMES
+from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
+from scrapemaster.storage.sqlite.keys import first_key
+
+_OVER = frozenset(str(status) for status in TERMINAL)
+
+
+def commit_outcomes(
+    connection: sqlite3.Connection,
+    job_id: JobId,
+    holder: str,
+    outcomes: Sequence[Outcome],
+    rate: float | None,
+) -> Counters:
+    """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
+    job, max_pages, progress, items_before, before = _job(connection, job_id)
+    _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
+    asked = _asked_before(connection, outcomes)
+    changes = dict.fromkeys(COUNTER_NAMES, 0)
+    changes["leased"] = -len(outcomes)
+    rows: list[tuple[int, int, int, str | None, bytes, float]] = []
+    key = first_key(job) + items_before
+    links = []
+    for outcome in outcomes:
+        request = outcome.request
+        was_asked = request.key in asked
+        changes["fresh"] -= not was_asked
+        changes["attempted"] += outcome.fetched and not was_asked
+        changes["bytes"] += outcome.body_bytes
+        verdict, reason, detail = outcome.verdict, outcome.reason or "", outcome.detail or ""
+        if verdict is Verdict.HANDLED:
+            if outcome.alias is not None and not claim_alias(connection, job, outcome.alias, request.key):
+                verdict, reason = Verdict.SKIPPED, "duplicate"
+                detail = f"redirected to {outcome.url}, which the job knows as another page"
+            else:
+                changes["fetched"] += 1
+                changes["items_failed"] += outcome.items_failed
+                url = None if outcome.url == request.url else outcome.url
+                for part, data in enumerate(outcome.items):
+                    key += 1
+                    rows.append((key, request.key, part, url, data, outcome.fetched_at))
+                links += outcome.links
+                continue
+        if verdict is Verdict.RETRY:
+            changes["queued"] += 1
+            connection.execute(
+                "INSERT INTO waiting VALUES (?, ?, ?)", (job, outcome.retry_at or 0.0, request.key)
+            )
+        else:
+            changes[str(verdict)] += 1
+        _mark(connection, outcome, verdict, reason, detail)
+    connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
+    changes["items"] = len(rows)
+    # The links' own figures are written by add_requests.
+    added = add_requests(connection, job, links) if links else 0
+    after = Counters(
+        *(
+            getattr(before, name) + changes[name] + (added if name in {"discovered", "queued"} else 0)
+            for name in COUNTER_NAMES
+        )
+    )
+    connection.execute(
+        "UPDATE tallies SET discovered = ?, queued = ?, leased = ?, fetched = ?, failed = ?, skipped = ?, "
+        "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, progress = ?, "
+        "rate = coalesce(?, rate) WHERE job = ?",
+        (
+            *(getattr(after, name) for name in COUNTER_NAMES),
+            progress_of(after, max_pages, progress),
+            rate,
+            job,
+        ),
+    )
+    return after
+
+
+def _job(connection: sqlite3.Connection, job_id: JobId) -> tuple[int, int, float, int, Counters]:
+    row = connection.execute(
+        f"SELECT j.status, j.no, j.max_pages, t.progress, {COUNTER_COLUMNS} "
+        "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",
+        (job_id,),
+    ).fetchone()
+    if row is None or row[0] in _OVER:
+        raise LeaseLost(f"job {job_id} is over")
+    counters = Counters(*row[4:])
+    return row[1], row[2], row[3], counters.items, counters
+
+
+def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -> None:
+    """End the leases of what is committed, or refuse it all."""
+    row = connection.execute("SELECT no FROM holders WHERE name = ?", (holder,)).fetchone()
+    if row is None:
+        if keys:
+            raise LeaseLost("the lease has ended")
+        return
+    ended = connection.executemany(
+        f"DELETE FROM leases WHERE key = ? AND holder = {int(row[0])}", [(key,) for key in keys]
+    )
+    if ended.rowcount != len(keys):
+        raise LeaseLost("another holder works on part of it")
+    if connection.execute("SELECT 1 FROM leases WHERE holder = ? LIMIT 1", row).fetchone() is None:
+        connection.execute("DELETE FROM holders WHERE no = ?", row)
+
+
+def _asked_before(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> set[int]:
+    """Which of the requests asked the server before; only those that were put back can have."""
+    tried = [outcome.request.key for outcome in outcomes if outcome.request.attempts]
+    return {
+        key
+        for key in tried
+        if connection.execute("SELECT 1 FROM troubled WHERE key = ? AND asked", (key,)).fetchone()
+    }
+
+
+def _mark(
+    connection: sqlite3.Connection, outcome: Outcome, verdict: Verdict, reason: str, detail: str
+) -> None:
+    connection.execute(
+        "INSERT INTO troubled (key, state, attempts, asked, reason, detail, status, at) "
+        "VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7) "
+        "ON CONFLICT (key) DO UPDATE SET state = ?2, attempts = attempts + 1, asked = max(asked, ?3), "
+        "reason = ?4, detail = ?5, status = ?6, at = ?7",
+        (
+            outcome.request.key,
+            None if verdict is Verdict.RETRY else str(verdict),
+            outcome.fetched,
+            reason,
+            detail,
+            outcome.status,
+            outcome.fetched_at,
+        ),
+    )

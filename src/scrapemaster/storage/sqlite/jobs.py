@@ -1,0 +1,271 @@
+"""Orders in SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from scrapemaster.domain.errors import StoreError
+from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.job import TERMINAL, Job, JobStatus, Priority, sources_of
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.ports.jobs import SORTABLE, JobQuery, JobStats
+from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_of, spec_of, texts
+from scrapemaster.storage.sqlite.database import Database
+from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
+from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
+
+_SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS} FROM jobs j JOIN tallies t ON t.job = j.no"
+_SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
+    "progress": "t.progress",
+    "items_scraped": "t.items",
+}
+_CHANGES = frozenset({"stop_reason", "error", "engine_used"})
+#: Rows deleted in one transaction, so that nobody waits long for the writer.
+_DELETE_AT_ONCE = 5_000
+
+
+class SqliteJobs:
+    """See `ports.jobs.JobStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sweeps: set[asyncio.Task[None]] = set()
+
+    async def add(self, job: Job, seeds: Sequence[NewRequest]) -> None:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            cursor = connection.execute(
+                "INSERT INTO jobs (id, owner, status, engine, priority, name, created_at, tags, urls, "
+                "max_pages, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    job.id,
+                    job.owner,
+                    job.status,
+                    job.engine,
+                    job.priority,
+                    job.name,
+                    job.created_at,
+                    texts(job.tags),
+                    texts(job.urls),
+                    job.config.max_pages,
+                    spec_of(job),
+                ),
+            )
+            number = int(cursor.lastrowid or 0)
+            connection.execute("INSERT INTO tallies (job) VALUES (?)", (number,))
+            add_requests(connection, number, seeds)
+
+        await self._database.write(work)
+
+    async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> Job | None:
+            job = _get(connection, job_id)
+            return None if job is None or (owner is not None and job.owner != owner) else job
+
+        return await self._database.read(work)
+
+    async def find(self, query: JobQuery) -> tuple[list[Job], int]:
+        """See the port."""
+        where, values = _conditions(query)
+        field = query.sort.removeprefix("-")
+        direction = "DESC" if query.sort.startswith("-") else "ASC"
+        order = f"{_SORT_COLUMNS[field]} {direction}, j.id {direction}"
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Job], int]:
+            (total,) = connection.execute(f"SELECT count(*) FROM jobs j{where}", values).fetchone()
+            rows = connection.execute(
+                f"{_SELECT}{where} ORDER BY {order} LIMIT ? OFFSET ?", [*values, query.limit, query.skip]
+            )
+            return [job_of(row) for row in rows], int(total)
+
+        return await self._database.read(work)
+
+    async def transition(self, job_id: JobId, target: JobStatus, *, now: float, **changes: Any) -> Job | None:
+        """See the port."""
+        if unknown := set(changes) - _CHANGES:
+            raise TypeError(f"a transition cannot set {sorted(unknown)}")
+
+        def work(connection: sqlite3.Connection) -> Job | None:
+            sources = [str(source) for source in sources_of(target)]
+            row = connection.execute(
+                f"SELECT no, status FROM jobs WHERE id = ? AND status IN ({_marks(sources)})",
+                [job_id, *sources],
+            ).fetchone()
+            if row is None:
+                return None
+            number, source = row
+            sets: dict[str, Any] = {"status": target, **changes}
+            if source == JobStatus.PAUSED:
+                connection.execute(
+                    "UPDATE jobs SET paused_seconds = paused_seconds + max(0, ? - paused_at), "
+                    "paused_at = NULL WHERE no = ? AND paused_at IS NOT NULL",
+                    (now, number),
+                )
+            if target is JobStatus.PAUSED:
+                sets["paused_at"] = now
+            if target in TERMINAL:
+                sets["finished_at"] = now
+                drop_leases(connection, number)
+            assignments = ", ".join(f"{column} = ?" for column in sets)
+            connection.execute(f"UPDATE jobs SET {assignments} WHERE no = ?", [*sets.values(), number])
+            if target is JobStatus.RUNNING:
+                connection.execute(
+                    "UPDATE jobs SET started_at = coalesce(started_at, ?) WHERE no = ?", (now, number)
+                )
+            else:
+                connection.execute("UPDATE tallies SET rate = 0 WHERE job = ?", (number,))
+            if target is JobStatus.COMPLETED:
+                connection.execute("UPDATE tallies SET progress = 100 WHERE job = ?", (number,))
+            return _get(connection, job_id)
+
+        return await self._database.write(work)
+
+    async def warn(self, job_id: JobId, warnings: Sequence[str]) -> None:
+        """See the port."""
+        await self._append(job_id, "warnings", warnings)
+
+    async def widen_scope(self, job_id: JobId, host: str) -> None:
+        """See the port."""
+        await self._append(job_id, "scope_hosts", [host])
+
+    async def delete(self, job_id: JobId) -> bool:
+        """See the port. The rows go in the background, some thousands at a time."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            number = job_number(connection, job_id)
+            if number is None:
+                return False
+            connection.execute("DELETE FROM jobs WHERE no = ?", (number,))
+            connection.execute("DELETE FROM tallies WHERE job = ?", (number,))
+            connection.execute("INSERT OR IGNORE INTO leftovers VALUES (?)", (number,))
+            return True
+
+        deleted = await self._database.write(work)
+        if deleted:
+            self.sweep_leftovers()
+        return deleted
+
+    def sweep_leftovers(self) -> None:
+        """Delete, in the background, the rows of jobs that were removed."""
+        task = asyncio.create_task(self._sweep())
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def close(self) -> None:
+        """Stop deleting; what is left is deleted after the next start."""
+        for task in self._sweeps:
+            task.cancel()
+        await asyncio.gather(*self._sweeps, return_exceptions=True)
+
+    async def unfinished(self) -> list[tuple[JobId, Priority]]:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[JobId, Priority]]:
+            rows = connection.execute(
+                "SELECT id, priority FROM jobs WHERE status IN ('pending', 'running') ORDER BY no"
+            )
+            return [(JobId(job_id), Priority(priority)) for job_id, priority in rows]
+
+        return await self._database.read(work)
+
+    async def stats(self, owner: UserId | None, *, since: float) -> JobStats:
+        """See the port."""
+        where, values = ("", []) if owner is None else (" WHERE j.owner = ?", [owner])
+
+        def work(connection: sqlite3.Connection) -> JobStats:
+            counts = connection.execute(
+                f"SELECT j.status, count(*) FROM jobs j{where} GROUP BY j.status", values
+            ).fetchall()
+            items, recent = connection.execute(
+                "SELECT coalesce(sum(t.items), 0), coalesce(sum(j.created_at >= ?), 0) "
+                f"FROM jobs j JOIN tallies t ON t.job = j.no{where}",
+                [since, *values],
+            ).fetchone()
+            status_counts = dict.fromkeys(JobStatus, 0) | {JobStatus(name): count for name, count in counts}
+            return JobStats(status_counts, items, recent)
+
+        return await self._database.read(work)
+
+    async def _append(self, job_id: JobId, column: str, texts_: Sequence[str]) -> None:
+        if not texts_:
+            return
+
+        def work(connection: sqlite3.Connection) -> None:
+            for text in texts_:
+                connection.execute(
+                    f"UPDATE jobs SET {column} = json_insert({column}, '$[#]', ?) WHERE id = ? AND NOT EXISTS "
+                    f"(SELECT 1 FROM json_each({column}) WHERE value = ?)",
+                    (text, job_id, text),
+                )
+
+        await self._database.write(work)
+
+    async def _sweep(self) -> None:
+        with contextlib.suppress(StoreError):
+            while await self._database.write(_delete_some):
+                await asyncio.sleep(0)  # noqa: ASYNC110 -- lets others have the writer in between
+
+
+def _get(connection: sqlite3.Connection, job_id: JobId) -> Job | None:
+    row = connection.execute(f"{_SELECT} WHERE j.id = ?", (job_id,)).fetchone()
+    return None if row is None else job_of(row)
+
+
+def _conditions(query: JobQuery) -> tuple[str, list[Any]]:
+    conditions, values = [], list[Any]()
+    for column in ("owner", "status", "engine", "priority"):
+        value = getattr(query, column)
+        if value is not None:
+            conditions.append(f"j.{column} = ?")
+            values.append(value)
+    if query.tag is not None:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?)")
+        values.append(query.tag)
+    if query.text:
+        literal = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        conditions.append("(j.name LIKE ? ESCAPE '\\' OR j.urls LIKE ? ESCAPE '\\')")
+        values += [f"%{literal}%"] * 2
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _delete_some(connection: sqlite3.Connection) -> bool:
+    """Delete some rows of one removed job; False when nothing is left to delete."""
+    row = connection.execute("SELECT job FROM leftovers LIMIT 1").fetchone()
+    if row is None:
+        return False
+    (number,) = row
+    span = (first_key(number), end_key(number), _DELETE_AT_ONCE)
+    for table in ("results", "requests", "leases", "troubled"):
+        deleted = connection.execute(
+            f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key > ? AND key < ? LIMIT ?)",
+            span,
+        )
+        if deleted.rowcount:
+            return True
+    for table, column in (
+        ("known", "fingerprint"),
+        ("recent", "fingerprint"),
+        ("queue", "key"),
+        ("waiting", "key"),
+    ):
+        deleted = connection.execute(
+            f"DELETE FROM {table} WHERE job = ? AND {column} IN "
+            f"(SELECT {column} FROM {table} WHERE job = ? LIMIT ?)",
+            (number, number, _DELETE_AT_ONCE),
+        )
+        if deleted.rowcount:
+            return True
+    connection.execute("DELETE FROM holders WHERE job = ?", (number,))
+    connection.execute("DELETE FROM leftovers WHERE job = ?", (number,))
+    return True

@@ -1,0 +1,60 @@
+"""Rows in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.item import Result, result_id
+from scrapemaster.storage.sqlite.database import Database
+from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
+
+
+class SqliteResults:
+    """See `ports.results.ResultStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> list[Result]:
+            number = job_number(connection, job)
+            if number is None:
+                return []
+            first = first_key(number)
+            rows = connection.execute(
+                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+                "FROM results r JOIN requests q ON q.key = r.request "
+                "WHERE r.key > ? AND r.key < ? ORDER BY r.key LIMIT ?",
+                (first + after, end_key(number), limit),
+            )
+            return [
+                Result(job, key - first, result_id(mark, part), url, data, at)
+                for key, mark, part, url, data, at in rows
+            ]
+
+        return await self._database.read(work)
+
+    async def total(self, job: JobId) -> int:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            row = connection.execute(
+                "SELECT t.items FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?", (job,)
+            ).fetchone()
+            return 0 if row is None else int(row[0])
+
+        return await self._database.read(work)
+
+    async def stream(self, job: JobId, *, batch: int = 500) -> AsyncIterator[list[Result]]:
+        """See the port."""
+        total, after = await self.total(job), 0
+        while after < total:
+            rows = await self.page(job, after=after, limit=min(batch, total - after))
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].seq

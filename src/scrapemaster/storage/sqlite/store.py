@@ -1,0 +1,41 @@
+"""The SQLite store as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scrapemaster.storage.sqlite.database import Database
+from scrapemaster.storage.sqlite.frontier import SqliteFrontier
+from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.results import SqliteResults
+from scrapemaster.storage.sqlite.users import SqliteUsers
+
+
+class SqliteStore:
+    """See `ports.store.Store`: all that is kept, in the file at `path`.
+
+    Several processes on one machine may open the same file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        self.jobs = SqliteJobs(self._database)
+        self.frontier = SqliteFrontier(self._database)
+        self.results = SqliteResults(self._database)
+        self.users = SqliteUsers(self._database)
+
+    async def open(self) -> None:
+        """See the port."""
+        await self._database.open()
+        self.jobs.sweep_leftovers()
+
+    async def close(self) -> None:
+        """See the port."""
+        await self.jobs.close()
+        await self._database.close()
+
+    async def ping(self) -> None:
+        """See the port."""
+        await self._database.read(
+            lambda connection: connection.execute("SELECT 1 FROM jobs LIMIT 1").fetchone()
+        )

@@ -1,0 +1,1 @@
+"""The crawler process, and who looks after it."""

@@ -1,0 +1,43 @@
+"""What the service and its crawler process say to each other: one JSON object a line, over pipes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scrapemaster.domain.events import Event
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import Priority
+
+
+class Wake(msgspec.Struct, frozen=True, tag="wake"):
+    """To the crawler: this job wants attention."""
+
+    job_id: JobId
+    priority: Priority
+
+
+class Happened(msgspec.Struct, frozen=True, tag="event"):
+    """From the crawler: something happened to a job."""
+
+    event: Event
+
+
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """From the crawler, every second: its event loop turns."""
+
+
+_decoder = msgspec.json.Decoder(Wake | Happened | Alive)
+_encoder = msgspec.json.Encoder()
+
+
+def to_line(message: Wake | Happened | Alive) -> bytes:
+    """The message as one line."""
+    return _encoder.encode(message) + b"\n"
+
+
+def from_line(line: bytes) -> Wake | Happened | Alive:
+    """The message a line holds; raises `ValueError` when it holds none."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,158 @@
+"""Keeps a crawler process running, and carries messages to and from it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+
+import structlog
+
+from scrapemaster.domain.events import Event
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import Priority
+from scrapemaster.settings import Settings, settings_environment
+from scrapemaster.worker.messages import Happened, Wake, from_line, to_line
+
+log = structlog.get_logger(__name__)
+
+#: A crawler that has given no sign of life for this long (seconds) is killed: native code hangs.
+HANG_SECONDS = 30.0
+#: Seconds a crawler is given to stop by itself.
+STOP_SECONDS = 4.0
+#: Seconds before a crawler that ended is started again; doubled for each quick end, up to the last.
+_RESTART_AFTER = (0.1, 10.0)
+
+
+class CrawlerProcess:
+    """The supervised crawler: a `Queue` for the services, and a `JobWatch`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._alive_at = 0.0
+        self._stopping = False
+        self._watchers: dict[JobId, set[asyncio.Event]] = {}
+        self.restarts = 0
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the crawler gave a sign of life of late."""
+        return self._process is not None and time.monotonic() - self._alive_at < 5.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the crawler that runs now."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> None:
+        """Start the crawler and keep it running."""
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Stop it: kindly, then for good."""
+        self._stopping = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                log.warning("crawler.killed", pid=process.pid, why="it did not stop")
+                process.kill()
+                await process.wait()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    async def wake(self, job_id: JobId, priority: Priority) -> None:
+        """See `ports.queue.Queue`. A message that is lost costs a second: the sweep finds the job."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdin.is_closing():
+            return
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(to_line(Wake(job_id, priority)))
+            await process.stdin.drain()
+
+    async def changed(self, job_id: JobId, timeout: float) -> None:  # noqa: ASYNC109 -- the port's signature
+        """See `ports.watch.JobWatch`."""
+        event = asyncio.Event()
+        self._watchers.setdefault(job_id, set()).add(event)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await event.wait()
+        finally:
+            watchers = self._watchers[job_id]
+            watchers.discard(event)
+            if not watchers:
+                del self._watchers[job_id]
+
+    def publish(self, event: Event) -> None:
+        """Pass an event to those who watch its job."""
+        for watcher in self._watchers.get(event.job_id, ()):
+            watcher.set()
+
+    async def _keep(self) -> None:
+        pause, longest = _RESTART_AFTER
+        while not self._stopping:
+            began = time.monotonic()
+            await self._run_once()
+            if self._stopping:
+                return
+            self.restarts += 1
+            if time.monotonic() - began > longest:
+                pause = _RESTART_AFTER[0]
+            log.warning("crawler.restarts", after_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 2)
+
+    async def _run_once(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "scrapemaster.worker.crawler",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **settings_environment(self._settings)},
+        )
+        self._process = process
+        self._alive_at = time.monotonic()
+        watchdog = asyncio.create_task(self._watchdog(process))
+        try:
+            await self._listen(process)
+            code = await process.wait()
+            if not self._stopping:
+                log.error("crawler.ended", pid=process.pid, code=code)
+        finally:
+            watchdog.cancel()
+            self._process = None
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            return
+        async for line in process.stdout:
+            self._alive_at = time.monotonic()
+            try:
+                message = from_line(line)
+            except ValueError:
+                log.warning("crawler.said", line=line[:200].decode("utf-8", "replace"))
+                continue
+            if isinstance(message, Happened):
+                self.publish(message.event)
+
+    async def _watchdog(self, process: asyncio.subprocess.Process) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if time.monotonic() - self._alive_at > HANG_SECONDS:
+                log.error("crawler.killed", pid=process.pid, why="it gave no sign of life")
+                process.kill()
+                return
