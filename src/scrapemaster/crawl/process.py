@@ -15,7 +15,6 @@ from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import Leased, NewRequest, fingerprint
 from scrapemaster.domain.url import host_of
-from scrapemaster.extract.document import Document
 
 
 class PageWork:
@@ -54,7 +53,7 @@ class PageWork:
             if mark != leased.fingerprint:
                 alias = mark
             self._check_redirect(leased, page)
-        document = Document(page.body, page.url, page.headers.get("content-type", ""))
+        document = run.plan.open(page.body, page.url, page.headers.get("content-type", ""))
         if document.kind == "other":
             kind = page.content_type or "no content type"
             raise GiveUpPage("not_html", f"the body is {kind}, which has no fields", page.status)

@@ -1,0 +1,1 @@
+"""Engines: they turn a job's requests into pages."""

@@ -1,0 +1,31 @@
+"""Which engines there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scrapemaster.domain.errors import InvalidInput
+from scrapemaster.domain.job import EngineName
+from scrapemaster.ports.engine import Engine
+
+
+class Engines:
+    """The engines of this process, by the names jobs ask for."""
+
+    def __init__(self, engines: Mapping[EngineName, Engine]) -> None:
+        self._engines = engines
+
+    def get(self, name: EngineName) -> Engine:
+        """The engine for a name; raises `InvalidInput` with a sentence when there is none."""
+        engine = self._engines.get(name)
+        if engine is None:
+            here = ", ".join(sorted(self._engines))
+            raise InvalidInput(
+                f"the engine {name} is not part of this version; use one of: {here}", ("engine",)
+            )
+        return engine
+
+    async def close(self) -> None:
+        """Free what the engines hold."""
+        for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            await engine.close()

@@ -1,0 +1,1 @@
+"""From a page's body to items. Pure: no I/O."""

@@ -1,0 +1,69 @@
+"""Bytes to text, as a browser reads them.
+
+The order is the HTML Standard's (section "determining the character encoding"): byte order mark, the Content-Type header,
+a declaration in the first 1,024 bytes, and then UTF-8 if the body is valid UTF-8, else windows-1252.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+import webencodings
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_BE, "utf-16-be"), (codecs.BOM_UTF16_LE, "utf-16-le"))
+_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+_COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.DOTALL)
+_META = re.compile(rb"<meta\s[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IGNORECASE)
+_XML = re.compile(rb"^\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\s\"'>]+)")
+_PRESCAN = 1_024
+
+
+def decode(body: bytes, content_type: str) -> str:
+    """The text of a body; what is not valid becomes U+FFFD. `content_type` is the whole header."""
+    for mark, codec in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(codec, "replace")
+    codec = declared_codec(body, content_type)
+    if codec is not None:
+        return body.decode(codec, "replace")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", "replace")
+
+
+def declared_codec(body: bytes, content_type: str) -> str | None:
+    """Python's codec for what the header or the document declares; None if neither does, validly."""
+    if content_type and (match := _CHARSET.search(content_type)) is not None:
+        codec = _codec(match[1])
+        if codec is not None:
+            return codec
+    head = body[:_PRESCAN]
+    if (xml := _XML.match(head)) is not None:
+        codec = _codec(xml[1].decode("latin-1"))
+        if codec is not None:
+            return _as_prescanned(codec)
+    if b"<!--" in head:
+        head = _COMMENT.sub(b"", head)
+    meta = _META.search(head)
+    if meta is not None:
+        codec = _codec(meta[1].decode("latin-1"))
+        if codec is not None:
+            return _as_prescanned(codec)
+    return None
+
+
+def _codec(label: str) -> str | None:
+    encoding = webencodings.lookup(label)
+    if encoding is None:
+        return None
+    if encoding.name == "replacement":
+        return "utf-8"
+    name: str = encoding.codec_info.name
+    return name
+
+
+def _as_prescanned(codec: str) -> str:
+    """What is declared inside the document cannot be UTF-16: its declaration could not have been read."""
+    return "utf-8" if codec.startswith("utf-16") else codec

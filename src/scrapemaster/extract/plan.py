@@ -1,0 +1,121 @@
+"""A job's selectors, compiled once, and run on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scrapemaster.domain.errors import InvalidSelector
+from scrapemaster.domain.selector import Selector, SelectorType
+from scrapemaster.extract.document import Document
+from scrapemaster.extract.fast import FastRule, compile_fast
+from scrapemaster.extract.rules import Finder, Rule, compile_finder, compile_rule
+from scrapemaster.extract.selectors import parse_selectors
+from scrapemaster.extract.structured import structured_item
+
+
+@dataclass(slots=True)
+class Extraction:
+    """What a page yielded. `items_failed`: items dropped because a required field had no value."""
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    items_failed: int = 0
+
+
+class Plan:
+    """A compiled set of selectors; see `compile_plan`."""
+
+    def __init__(
+        self, rules: Mapping[str, Rule], container: Finder | None, fast: Mapping[str, FastRule]
+    ) -> None:
+        self._rules = rules
+        self._container = container
+        self._fast = fast
+        self._required = [name for name, rule in rules.items() if rule.selector.required]
+
+    @property
+    def needs_lxml(self) -> bool:
+        """Whether some rule can only be run on lxml's tree, so that lexbor's would be built for nothing."""
+        if self._container is not None or not self._rules:
+            return True
+        return any(
+            rule.selector.type in {SelectorType.CSS, SelectorType.XPATH} and name not in self._fast
+            for name, rule in self._rules.items()
+        )
+
+    def open(self, body: bytes, url: str, content_type: str) -> Document:
+        """A page's body, to be parsed in the way that suits the plan."""
+        return Document(body, url, content_type, prefer_lxml=self.needs_lxml)
+
+    def extract(self, document: Document) -> Extraction:
+        """The items of a page. Raises `GiveUpPage` when the body cannot be read as what it claims to be."""
+        extraction = Extraction()
+        if not self._rules:
+            item = structured_item(document)
+            if item:
+                extraction.items.append(item)
+            return extraction
+        if self._container is None:
+            scope = None if document.kind == "json" else _Page
+            self._add(extraction, self._item(scope, document))
+            return extraction
+        top = None if document.kind == "json" else document.root
+        for scope in self._container.find(top, document):
+            self._add(extraction, {name: rule.value(scope, document) for name, rule in self._rules.items()})
+        return extraction
+
+    def _item(self, scope: Any, document: Document) -> dict[str, Any]:
+        """The one item of a page."""
+        item = {}
+        for name, rule in self._rules.items():
+            fast = self._fast.get(name) if document.kind == "html" else None
+            found = fast.find(document) if fast is not None else None
+            if found is not None:
+                item[name] = rule.value_of(found, document)
+            elif scope is _Page and isinstance_tree(rule):
+                item[name] = rule.value(document.root, document)
+            else:
+                item[name] = rule.value(None, document)
+        return item
+
+    def _add(self, extraction: Extraction, item: dict[str, Any]) -> None:
+        if any(_empty(item[name]) for name in self._required):
+            extraction.items_failed += 1
+        elif not all(_empty(value) for value in item.values()):
+            extraction.items.append(item)
+
+
+class _Page:
+    """Stands for the page as a whole."""
+
+
+def isinstance_tree(rule: Rule) -> bool:
+    """Whether a rule runs on a tree of elements."""
+    return rule.selector.type in {SelectorType.CSS, SelectorType.XPATH}
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def compile_plan(selectors: Mapping[str, Selector], item: str | None = None) -> Plan:
+    """Compile a job's selectors and its `item` container; raises `InvalidSelector` that names the one at fault."""
+    rules = {name: compile_rule(name, rule, ("selectors", name)) for name, rule in selectors.items()}
+    container = None
+    if item is not None:
+        where = ("config", "item")
+        try:
+            container = compile_finder(parse_selectors({"item": item})["item"])
+        except InvalidSelector as error:
+            raise InvalidSelector(str(error), where) from None
+        except ValueError as error:
+            raise InvalidSelector(f"config.item: {error}", where) from None
+    fast = {}
+    for name, rule in rules.items():
+        selector = rule.selector
+        if selector.type is SelectorType.CSS and selector.attr is None and not selector.fields:
+            compiled = compile_fast(selector.selector)
+            if compiled is not None:
+                fast[name] = compiled
+    return Plan(rules, container, fast)

@@ -1,0 +1,1 @@
+"""Fetching one page: addresses, politeness, HTTP."""
