@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import ipaddress
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,12 @@ from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle
-from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.queueing.docket_queue import DocketQueue
-from scrapemaster.services.accounts import AccountService
+from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
@@ -67,17 +67,22 @@ def prepare_data_dir(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, role: str) -> Iterator[None]:
-    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it."""
+def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[None]:
+    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds."""
     path = prepare_data_dir(settings) / f"{role}.lock"
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreBroken(
-                f"another ScrapeMaster {role} is using the data folder {settings.data_dir}: stop it, or "
-                "give this one a folder of its own with SCRAPEMASTER_DATA_DIR or --data-dir"
-            ) from error
+        end = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= end:
+                    raise StoreBroken(
+                        f"another ScrapeMaster {role} is using the data folder {settings.data_dir}: stop it, or "
+                        "give this one a folder of its own with SCRAPEMASTER_DATA_DIR or --data-dir"
+                    ) from error
+            time.sleep(0.05)
         yield
 
 
@@ -121,19 +126,28 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
         yield CrawlerApp(store, queue, runner)
 
 
+def build_accounts(settings: Settings, store: Store) -> AccountService:
+    """The use cases of accounts over an open store."""
+    given, password = settings.secret_key, settings.admin_password
+    rules = AccountRules(
+        signing_key=given.get_secret_value() if given else signing_key_in(prepare_data_dir(settings)),
+        registration=settings.registration,
+        token_ttl=settings.token_ttl,
+        admin_username=settings.admin_username,
+        admin_password=password.get_secret_value() if password else None,
+    )
+    return AccountService(store.users, rules)
+
+
 def build_services(
     settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
 ) -> ServiceApp:
     """The use cases over an open store."""
-    engines = build_engines(settings)
     return ServiceApp(
         settings=settings,
         store=store,
-        accounts=AccountService(store.users, settings),
-        jobs=JobService(store, queue, watch, engines),
+        accounts=build_accounts(settings, store),
+        jobs=JobService(store, queue, watch, build_engines(settings).get),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
     )
-
-
-__all__ = ["CrawlerApp", "Engine", "ServiceApp", "build_services", "crawler_app", "only_one", "open_store"]

@@ -22,7 +22,8 @@ SITES = {
 }
 PAGES_EACH = 300
 
-CSS = """
+CSS = (
+    """
 title::text | h1::text | h2::text | h3::text | p::text | li::text | td::text | code::text | span::text | a::text
 a::attr(href) | a::attr(title) | link::attr(href) | meta::attr(content) | img::attr(src) | img::attr(alt)
 a.reference::attr(href) | a.headerlink::attr(title) | div.section::attr(id) | span.pre::text | span.emphasis::text
@@ -33,7 +34,10 @@ p:first-of-type::text | p:not(.first)::text | a:not([title])::attr(href) | a[hre
 a[href*="index"]::text | *[id]::attr(id) | [class~="title"]::text | h1, h2 | h3 | dl dt | :root::attr(lang) | p:empty
 :contains("the") > b::text | title, h1::text | div *::text | #content::attr(class) | blockquote | html::attr(xmlns) | dt::text
 ol > li:only-child::text | th::text | dd > p::text
-""".strip().replace("\n", " | ").split(" | ")
+""".strip()
+    .replace("\n", " | ")
+    .split(" | ")
+)
 XPATH = [
     "//h2//text()",
     "//a[starts-with(@href, '#')]/@href",
@@ -126,7 +130,7 @@ def ours(body, queries):
 
 
 def first_of_ours(body, queries):
-    plan = compile_plan(parse_selectors(dict.fromkeys(queries, "")  | {query: query for query in queries}))
+    plan = compile_plan(parse_selectors(dict.fromkeys(queries, "") | {query: query for query in queries}))
     items = plan.extract(Document(body, "http://site/", "text/html")).items
     return items[0] if items else dict.fromkeys(queries)
 
@@ -134,13 +138,16 @@ def first_of_ours(body, queries):
 def theirs(body, queries):
     selector = parsel.Selector(text=decode(body, "text/html"), type="html")
     return {
-        query: (selector.xpath(query) if query in XPATH else selector.css(query)).getall() for query in queries
+        query: (selector.xpath(query) if query in XPATH else selector.css(query)).getall()
+        for query in queries
     }
 
 
 def differences(body, queries):
     expected, got = theirs(body, queries), ours(body, queries)
-    found = [(query, expected[query][:3], got[query][:3]) for query in queries if expected[query] != got[query]]
+    found = [
+        (query, expected[query][:3], got[query][:3]) for query in queries if expected[query] != got[query]
+    ]
     firsts = first_of_ours(body, queries)
     found += [
         (f"{query} (first)", expected[query][:1], firsts[query])

@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import structlog
 from docket import Docket, Perpetual, Worker
@@ -59,7 +60,7 @@ class DocketQueue:
         # docket logs every start and end of a task at INFO: two lines a slice that tell nothing.
         logging.getLogger("docket").setLevel(logging.WARNING)
 
-    async def __aenter__(self) -> DocketQueue:
+    async def __aenter__(self) -> Self:
         for priority, docket in self._dockets.items():
             await self._stack.enter_async_context(docket)
             docket.register(self._task_for(priority), names=["slice"])
@@ -119,8 +120,8 @@ class DocketQueue:
             try:
                 waiting = sum(1 for other in self._scheduled.values() if other is priority)
                 again = await self._run_slice(job_id, crowded=waiting > self._places[priority])
-            except Exception as error:  # noqa: BLE001 -- the job is unfinished still; the sweep takes it up again
-                log.error("slice.failed", job_id=job_id, exc_info=error)
+            except Exception:  # the job is unfinished still; the sweep takes it up again
+                log.exception("slice.failed", job_id=job_id)
                 again = 1.0
             if again is None:
                 self._scheduled.pop(job_id, None)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import structlog
 import uvloop
 
-from scrapemaster.bootstrap import crawler_app
+from scrapemaster.bootstrap import crawler_app, only_one
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between signs of life.
 ALIVE_EVERY = 1.0
+#: Seconds to wait for an earlier crawler on the same data folder to end.
+_PREDECESSOR_SECONDS = 10.0
 
 
 class PipeEvents:
@@ -95,9 +97,11 @@ def main() -> int:
     set_up_logs(settings)
     events = PipeEvents(sys.stdout.buffer)
     try:
-        uvloop.run(crawl(settings, sys.stdin.buffer, events))
+        # A crawler that was orphaned a moment ago may be ending still.
+        with only_one(settings, "crawler", wait=_PREDECESSOR_SECONDS):
+            uvloop.run(crawl(settings, sys.stdin.buffer, events))
     except ScrapeMasterError as error:
-        log.error("crawler.stopped", error=str(error))
+        log.error("crawler.stopped", error=str(error))  # noqa: TRY400 -- a sentence for the operator, not a fault
         return 1
     return 0
 

@@ -209,8 +209,8 @@ class SqliteJobs:
 
     async def _sweep(self) -> None:
         with contextlib.suppress(StoreError):
-            while await self._database.write(_delete_some):
-                await asyncio.sleep(0)  # noqa: ASYNC110 -- lets others have the writer in between
+            while await self._database.write(_delete_some):  # noqa: ASYNC110 -- gives way between batches
+                await asyncio.sleep(0)
 
 
 def _get(connection: sqlite3.Connection, job_id: JobId) -> Job | None:

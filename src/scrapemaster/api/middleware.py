@@ -1,0 +1,122 @@
+"""Around every request, as plain ASGI: an id, a bound on the body, and a last answer to faults."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scrapemaster.domain.ids import uuid7
+
+log = structlog.get_logger(__name__)
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+
+
+class RequestId:
+    """Gives each request an id (the client's own, if it is a plain one), shows it in `X-Request-ID` and in the log.
+
+    A fault of ours becomes a 500 that carries the id, and no trace.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if _ID.fullmatch(given) else uuid7().encode()
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception:  # the last line: every fault gets an answer
+                log.exception("request.fault", method=scope["method"], path=scope["path"])
+                if not started:
+                    content = {
+                        "detail": "Internal server error",
+                        "type": "internal_error",
+                        "request_id": request_id.decode(),
+                    }
+                    await _answer(send_with_id, 500, content)
+
+
+class BodyLimit:
+    """Refuses bodies of more than `limit` bytes with 413, whether or not they say how long they are."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not length.isdigit() or int(length) > self._limit:
+            await self._refuse(send)
+            return
+        size = 0
+        refused = False
+
+        async def receive_some() -> Message:
+            nonlocal size, refused
+            message = await receive()
+            if message["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if size > self._limit:
+                    refused = True
+                    raise _TooLarge
+            return message
+
+        async def send_unless_refused(message: Message) -> None:
+            if not refused:
+                await send(message)
+
+        try:
+            await self._app(scope, receive_some, send_unless_refused)
+        except _TooLarge:
+            await self._refuse(send)
+        else:
+            if refused:
+                await self._refuse(send)
+
+    async def _refuse(self, send: Send) -> None:
+        content = {"detail": f"the body is larger than {self._limit:,} bytes", "type": "too_large"}
+        await _answer(send, 413, content, [(b"connection", b"close")])
+
+
+class _TooLarge(Exception):
+    pass
+
+
+async def _answer(
+    send: Send, status: int, content: dict[str, str], headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    body = orjson.dumps(content)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *(headers or []),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,184 @@
+"""`/jobs`: ordering, looking, acting."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
+from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody
+from scrapemaster.api.security import CallerHere, Services
+from scrapemaster.api.views import failed_page_view, job_view
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import JobStatus, Priority
+from scrapemaster.ports.jobs import SORTABLE, JobQuery
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
+
+JobPath = Annotated[
+    str, Path(max_length=100, description="The job's id.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
+]
+_SORTS = sorted([*SORTABLE, *(f"-{name}" for name in SORTABLE)])
+
+
+class JsonBytes(Response):
+    """JSON that is encoded already."""
+
+    media_type = "application/json"
+
+
+def as_json(content: Any, status: int = 200) -> JsonBytes:
+    """An answer, encoded by orjson."""
+    return JsonBytes(orjson.dumps(content), status)
+
+
+@router.post("", status_code=201, response_model=JobAnswer, responses=INVALID, summary="Create a job")
+async def create(body: JobBody, caller: CallerHere, app: Services) -> Any:
+    """The job is stored when this answers, and starts at once if a worker is free."""
+    return as_json(job_view(await app.jobs.create(body.to_order(), caller.user.id)), 201)
+
+
+@router.get("", response_model=list[JobAnswer], responses=INVALID, summary="List jobs")
+async def find(
+    *,
+    request: Request,
+    caller: CallerHere,
+    app: Services,
+    skip: Annotated[int, Query(ge=0, le=10**9, description="Jobs to leave out.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100, description="Jobs to return at most.")] = 50,
+    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
+    engine: Annotated[
+        Literal["auto", "http", "scrapy", "browser"] | None,
+        Query(description="Only jobs that asked for this engine."),
+    ] = None,
+    priority: Annotated[Priority | None, Query(description="Only jobs of this priority.")] = None,
+    tag: Annotated[str | None, Query(max_length=100, description="Only jobs with this tag.")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="Text to look for in name and URLs.")] = None,
+    sort: Annotated[
+        str,
+        Query(
+            pattern=f"^(?:{'|'.join(_SORTS)})$",
+            description=f"One of {', '.join(sorted(SORTABLE))}; with `-` in front: descending.",
+        ),
+    ] = "-created_at",
+) -> Any:
+    """The caller's jobs (an admin's: all). `X-Total-Count` says how many match, `Link` leads to the other pages."""
+    jobs, total = await app.jobs.find(
+        JobQuery(
+            owner=caller.sees,
+            status=status,
+            engine=engine,
+            priority=priority,
+            tag=tag,
+            text=q,
+            sort=sort,
+            skip=skip,
+            limit=limit,
+        )
+    )
+    answer = as_json([job_view(job) for job in jobs])
+    answer.headers["X-Total-Count"] = str(total)
+    links = _links(request, skip, limit, total)
+    if links:
+        answer.headers["Link"] = links
+    return answer
+
+
+@router.get("/{job_id}", response_model=JobAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get a job")
+async def get(
+    job_id: JobPath,
+    caller: CallerHere,
+    app: Services,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Seconds to wait for the job to end before answering.")
+    ] = 0.0,
+) -> Any:
+    """The job as it is now, or as it is once it ended or `wait` seconds went by."""
+    if wait:
+        return as_json(job_view(await app.jobs.when_over(JobId(job_id), caller.sees, wait)))
+    return as_json(job_view(await app.jobs.get(JobId(job_id), caller.sees)))
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    responses={**NOT_FOUND, **INVALID},
+    summary="Cancel a job, or remove one that is over",
+)
+async def delete(job_id: JobPath, caller: CallerHere, app: Services) -> Response:
+    """A job that is not over is cancelled and stays with its results; one that is over is removed with them."""
+    await app.jobs.delete(JobId(job_id), caller.sees)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    response_model=JobAnswer,
+    responses={**NOT_FOUND, **CONFLICT, **INVALID},
+    summary="Cancel a job",
+)
+async def cancel(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
+    """Ends the job within two seconds; its results stay."""
+    return as_json(job_view(await app.jobs.cancel(JobId(job_id), caller.sees)))
+
+
+@router.post(
+    "/{job_id}/pause",
+    response_model=JobAnswer,
+    responses={**NOT_FOUND, **CONFLICT, **INVALID},
+    summary="Pause a job",
+)
+async def pause(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
+    """Stops fetching within two seconds, until the job is resumed."""
+    return as_json(job_view(await app.jobs.pause(JobId(job_id), caller.sees)))
+
+
+@router.post(
+    "/{job_id}/resume",
+    response_model=JobAnswer,
+    responses={**NOT_FOUND, **CONFLICT, **INVALID},
+    summary="Resume a job",
+)
+async def resume(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
+    """Goes on where the job was paused."""
+    return as_json(job_view(await app.jobs.resume(JobId(job_id), caller.sees)))
+
+
+@router.get(
+    "/{job_id}/errors",
+    response_model=list[FailedPageAnswer],
+    responses={**NOT_FOUND, **INVALID},
+    summary="Pages that failed",
+)
+async def errors(
+    *,
+    job_id: JobPath,
+    request: Request,
+    caller: CallerHere,
+    app: Services,
+    skip: Annotated[int, Query(ge=0, le=10**9, description="Pages to leave out.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Pages to return at most.")] = 100,
+) -> Any:
+    """Pages that failed or were skipped by rule, with the reason, oldest first."""
+    pages, total = await app.jobs.failures(JobId(job_id), caller.sees, skip=skip, limit=limit)
+    answer = as_json([failed_page_view(page) for page in pages])
+    answer.headers["X-Total-Count"] = str(total)
+    links = _links(request, skip, limit, total)
+    if links:
+        answer.headers["Link"] = links
+    return answer
+
+
+def _links(request: Request, skip: int, limit: int, total: int) -> str:
+    """The Link header (RFC 8288) of a page of a list."""
+    places = {"first": 0, "last": max(0, (total - 1) // limit * limit)}
+    if skip > 0:
+        places["prev"] = max(0, skip - limit)
+    if skip + limit < total:
+        places["next"] = skip + limit
+    return ", ".join(
+        f'<{request.url.include_query_params(skip=place, limit=limit)}>; rel="{rel}"'
+        for rel, place in sorted(places.items())
+    )

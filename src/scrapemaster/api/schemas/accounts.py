@@ -1,0 +1,51 @@
+"""Accounts and tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from scrapemaster.api.schemas.base import Answer, Body
+
+
+class Registration(Body):
+    """A new account."""
+
+    username: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]{3,64}$",
+        description="3 to 64 of A-Z a-z 0-9 _ . - ; compared without regard to case.",
+        examples=["ada"],
+    )
+    password: str = Field(
+        min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"]
+    )
+    email: str | None = Field(
+        None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="For the admin to reach you.",
+        examples=["ada@example.com"],
+    )  # fmt: skip
+
+
+class Credentials(Body):
+    """A name and a password, as JSON."""
+
+    username: str = Field(max_length=256, examples=["ada"])
+    password: str = Field(max_length=1_024, examples=["correct horse battery"])
+
+
+class UserAnswer(Answer):
+    """An account."""
+
+    id: str = Field(examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
+    username: str = Field(examples=["ada"])
+    email: str | None = Field(examples=["ada@example.com"])
+    role: str = Field(description="`user` or `admin`.", examples=["user"])
+    created_at: datetime = Field(examples=["2026-01-15T10:30:00.000000Z"])
+
+
+class TokenAnswer(Answer):
+    """A token, to be sent as `Authorization: Bearer …`."""
+
+    access_token: str = Field(examples=["eyJ0eXAiOiJKV1QiLCJhbGc…"])
+    token_type: str = Field(examples=["bearer"])
+    expires_in: int = Field(description="Seconds the token lasts.", examples=[86400])

@@ -1,0 +1,60 @@
+"""Errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from scrapemaster.api.schemas.base import Answer
+
+
+class ErrorAnswer(Answer):
+    """What went wrong, in a sentence."""
+
+    detail: str = Field(examples=["Job not found"])
+
+
+class TypedErrorAnswer(ErrorAnswer):
+    """What went wrong, with a code."""
+
+    type: str = Field(examples=["conflict"])
+
+
+class Problem(Answer):
+    """One wrong field."""
+
+    loc: list[str | int] = Field(examples=[["body", "config", "max_pages"]])
+    msg: str = Field(examples=["Input should be greater than or equal to 1"])
+    type: str = Field(examples=["greater_than_equal"])
+
+
+class ValidationErrorAnswer(TypedErrorAnswer):
+    """What was sent cannot be used; `errors` says where and why."""
+
+    detail: str = Field(examples=["Invalid request data"])
+    type: str = Field(examples=["validation_error"])
+    errors: list[Problem]
+
+
+def _error(description: str, model: type[Answer]) -> dict[str, Any]:
+    return {"description": description, "model": model}
+
+
+UNAUTHENTICATED: dict[int | str, dict[str, Any]] = {
+    401: _error("Missing, wrong, expired or revoked credentials.", ErrorAnswer)
+}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: _error("There is none, or it is somebody else's.", ErrorAnswer)
+}
+CONFLICT: dict[int | str, dict[str, Any]] = {409: _error("The state of things forbids it.", TypedErrorAnswer)}
+INVALID: dict[int | str, dict[str, Any]] = {
+    422: _error("What was sent cannot be used.", ValidationErrorAnswer)
+}
+FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _error("Known, but not allowed.", TypedErrorAnswer)}
+COMMON: dict[int | str, dict[str, Any]] = {
+    400: _error("The body cannot be read.", TypedErrorAnswer),
+    413: _error("The body is too large.", TypedErrorAnswer),
+    500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),
+    503: _error("The store does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer),
+}

@@ -1,0 +1,279 @@
+"""Jobs: orders, answers, failed pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from scrapemaster.api.schemas.base import Answer, Body
+from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
+from scrapemaster.services.jobs import JobOrder
+
+Url = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^/\s]+$")]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\uffff]*")
+_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+#: Headers that belong to the connection or to what was decided elsewhere.
+_OURS = frozenset(
+    "host content-length transfer-encoding connection upgrade te trailer keep-alive proxy-authorization proxy-connection "
+    "expect cookie accept-encoding".split()
+)
+#: Options that this version does not have yet: asking for them is an error and not a silent nothing.
+_LATER = {
+    "browser": "belongs to the browser engine, which is not part of this version",
+    "incremental": "is not part of this version",
+}
+
+
+class ConfigBody(Body):
+    """How a job crawls."""
+
+    max_pages: int | None = Field(
+        None,
+        ge=1,
+        le=100_000_000,
+        description="Pages to fetch at most, exactly. Default: 1 for each URL, or 100 with `follow_links`.",
+        examples=[10],
+    )
+    follow_links: bool = Field(default=False, description="Follow links found on pages.", examples=[True])
+    max_depth: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        description="Links to follow from a start URL, which has depth 0. Default: no limit.",
+    )
+    allowed_domains: list[Host] | None = Field(
+        None,
+        min_length=1,
+        max_length=1_000,
+        description="Hosts whose pages are fetched, with their subdomains. Default: the hosts of the start URLs.",
+        examples=[["example.com"]],
+    )
+    include: list[Glob] = Field(
+        [],
+        max_length=200,
+        description="Follow only links whose URL matches one of these globs (`*` any characters, `?` one).",
+        examples=[["*/products/*"]],
+    )
+    exclude: list[Glob] = Field(
+        [],
+        max_length=200,
+        description="Follow no link whose URL matches one of these globs.",
+        examples=[["*logout*"]],
+    )
+    item: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4_096,
+        description="A container selector: one item for each match, fields relative to it. Default: one item a page.",
+        examples=["article.product"],
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="Pages in work at once.")
+    delay: float = Field(0.0, ge=0, le=3_600, description="Seconds between requests to one host.")
+    respect_robots: bool = Field(default=True, description="Obey robots.txt (RFC 9309), its crawl-delay too.")
+    timeout: float = Field(
+        30.0, gt=0, le=600, description="Seconds for a whole page, redirects and body included."
+    )
+    max_retries: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="Further tries after connection errors, 408, 429 and 5xx, with growing waits.",
+    )
+    headers: dict[str, str] = Field(
+        {},
+        max_length=100,
+        description="Request headers. Secret ones are sent to the start URLs' own origins only.",
+        examples=[{"Accept-Language": "en"}],
+    )
+    cookies: dict[str, str] = Field(
+        {},
+        max_length=100,
+        description="Cookies for the start URLs' own hosts.",
+        examples=[{"session": "abc"}],
+    )
+    user_agent: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description="User-Agent header, and the name matched in robots.txt.",
+    )
+    impersonate: str | None = Field(
+        None,
+        max_length=64,
+        description="Browser whose TLS, HTTP/2 and headers are imitated.",
+        examples=["chrome137"],
+    )
+    proxy: str = Field(
+        "none", max_length=2_048, description="`none`, or the URL of a proxy (http, https, socks5)."
+    )
+    max_duration: float | None = Field(
+        None,
+        gt=0,
+        le=31_536_000,
+        description="Seconds of running after which the job completes with what it has.",
+    )
+    max_body_bytes: int = Field(
+        10 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest page, in bytes after decompression."
+    )
+    sitemap: bool = Field(default=False, description="Also fetch the pages that the site's sitemaps name.")
+    sort_query: bool = Field(
+        default=False, description="Treat URLs as equal whose query parameters differ only in order."
+    )
+    verify_tls: bool = Field(default=True, description="Refuse servers whose certificate is not valid.")
+    formats: list[Literal["data"]] = Field(["data"], description="What to keep of a page.")
+    browser: dict[str, Any] | None = Field(None, description="Not part of this version.")
+    incremental: bool | None = Field(None, description="Not part of this version.")
+
+    @model_validator(mode="after")
+    def _not_yet(self) -> Self:
+        for name, why in _LATER.items():
+            if getattr(self, name):
+                raise ValueError(f"{name} {why}")
+        return self
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if len(name) > 256 or _TOKEN.fullmatch(name) is None:
+                raise ValueError(f"{name[:60]!r} is not a header's name")
+            if name.lower() in _OURS:
+                hint = "; use config.cookies" if name.lower() == "cookie" else ""
+                raise ValueError(f"the header {name} cannot be set{hint}")
+            if len(value) > 8_192 or _VALUE.fullmatch(value) is None:
+                raise ValueError(f"the value of the header {name} has characters that headers cannot have")
+        return headers
+
+    @field_validator("cookies")
+    @classmethod
+    def _cookies(cls, cookies: dict[str, str]) -> dict[str, str]:
+        for name, value in cookies.items():
+            if len(name) > 256 or _TOKEN.fullmatch(name) is None:
+                raise ValueError(f"{name[:60]!r} is not a cookie's name")
+            if len(value) > 4_096 or _COOKIE_VALUE.fullmatch(value) is None:
+                raise ValueError(f"the value of the cookie {name} has characters that cookies cannot have")
+        return cookies
+
+    @field_validator("user_agent")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isascii() or not value.isprintable()):
+            raise ValueError("must be printable ASCII")
+        return value
+
+    def to_domain(self) -> JobConfig:
+        """The config with its defaults filled in; `max_pages` 0 where it was not given."""
+        values = self.model_dump(exclude={"browser", "incremental", "max_pages"})
+        return JobConfig(**values, max_pages=self.max_pages or 0)
+
+
+class JobBody(Body):
+    """An order."""
+
+    url: Url | None = Field(
+        None, description="Where to start (http or https).", examples=["https://example.com/products"]
+    )
+    urls: list[Url] | None = Field(
+        None,
+        min_length=1,
+        max_length=10_000,
+        description="Where to start, when there are several; instead of `url`.",
+    )
+    engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
+        "auto",
+        description="Who fetches. `auto` takes `http`; `browser` and `scrapy` are not part of this version.",
+    )
+    priority: Literal["low", "normal", "high"] = Field(
+        "normal", description="Who goes first when workers are busy."
+    )
+    selectors: dict[str, Any] = Field(
+        {},
+        max_length=500,
+        description="Field name → selector: a string (CSS with `::text` and `::attr(name)`, or XPath), or an object. See "
+        "the guide to selectors. Empty: title, canonical URL and embedded structured data.",
+        examples=[{"title": "h1.product-title::text", "price": "span.price::text"}],
+    )
+    config: ConfigBody = Field(default_factory=ConfigBody, description="How to crawl.")
+    name: str | None = Field(None, min_length=1, max_length=200, description="Yours; echoed back.")
+    tags: list[Tag] = Field(
+        [], max_length=50, description="Yours; echoed back, and jobs can be listed by tag."
+    )
+    meta: dict[str, Any] = Field({}, max_length=100, description="Yours; echoed back.")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if (self.url is None) == (self.urls is None):
+            raise ValueError("give either url or urls")
+        return self
+
+    def to_order(self) -> JobOrder:
+        """The order for the services."""
+        engine = "browser" if self.engine == "playwright" else self.engine
+        return JobOrder(
+            urls=[self.url] if self.url is not None else list(self.urls or ()),
+            config=self.config.to_domain(),
+            selectors=self.selectors,
+            engine=EngineName(engine),
+            priority=Priority(self.priority),
+            name=self.name,
+            tags=self.tags,
+            meta=self.meta,
+            config_asked=self.config.model_dump(exclude_unset=True),
+        )
+
+
+class JobAnswer(Answer):
+    """A job and its state. Times are UTC."""
+
+    id: str = Field(
+        description="Sorts by time of creation.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"]
+    )
+    url: str = Field(examples=["https://example.com/products"])
+    urls: list[str]
+    name: str | None
+    tags: list[str]
+    meta: dict[str, Any]
+    engine: EngineName = Field(description="As asked.")
+    engine_used: str | None = Field(description="Who fetches in fact.", examples=["http"])
+    priority: Priority
+    status: JobStatus
+    stop_reason: StopReason | None = Field(description="Why it is over.")
+    progress: float = Field(ge=0, le=100, description="Percent; never falls.", examples=[45.5])
+    pages_discovered: int
+    pages_fetched: int
+    pages_failed: int
+    pages_skipped: int
+    items_scraped: int = Field(examples=[68])
+    items_failed: int = Field(
+        description="Items dropped because a required field had no value.", examples=[2]
+    )
+    bytes_downloaded: int
+    rate: float = Field(description="Pages a second, of late.")
+    eta_seconds: float | None = Field(description="Seconds to the end at the present rate.")
+    error: str | None
+    warnings: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    selectors: dict[str, Any]
+    config: dict[str, Any]
+
+
+class FailedPageAnswer(Answer):
+    """A page that brought no rows."""
+
+    url: str
+    state: str = Field(description="`failed`, or `skipped` by rule.", examples=["failed"])
+    reason: str = Field(description="A stable code.", examples=["http_404"])
+    detail: str = Field(examples=["the server answered 404"])
+    status: int | None = Field(examples=[404])
+    attempts: int = Field(examples=[1])
+    at: datetime

@@ -1,0 +1,46 @@
+"""Figures."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from scrapemaster.api.schemas.base import Answer
+
+
+class StatsAnswer(Answer):
+    """Figures over the caller's jobs; over all jobs for an admin."""
+
+    status_counts: dict[str, int] = Field(
+        examples=[{"pending": 5, "running": 2, "paused": 0, "completed": 145, "failed": 3, "cancelled": 1}]
+    )
+    total_items_scraped: int = Field(examples=[15420])
+    jobs_last_24h: int = Field(examples=[23])
+    success_rate: float = Field(description="100 × completed / (completed + failed).", examples=[97.97])
+    total_jobs: int = Field(examples=[156])
+
+
+class ProxyStatusAnswer(Answer):
+    """Proxies in one state."""
+
+    count: int
+    avg_success_rate: float
+
+
+class ProxiesAnswer(Answer):
+    """The proxy pool."""
+
+    total_proxies: int = Field(examples=[0])
+    by_status: dict[str, ProxyStatusAnswer] = Field(examples=[{}])
+
+
+class SystemAnswer(Answer):
+    """The health of each part: `healthy`, `unhealthy`, or `embedded` where it is part of this process."""
+
+    redis: str = Field(examples=["embedded"])
+    mongodb: str = Field(examples=["embedded"])
+    api: str = Field(examples=["healthy"])
+    store: str = Field(examples=["healthy"])
+    crawler: str = Field(examples=["healthy"])
+    timestamp: datetime

@@ -1,0 +1,38 @@
+"""The commands, and how their errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from scrapemaster import __version__
+from scrapemaster.cli import demo_site, scrape, serve, user
+from scrapemaster.domain.errors import ScrapeMasterError
+
+app = typer.Typer(
+    name="scrapemaster",
+    help="Scraping service for your own machines: POST a URL and selectors, get rows.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve_command)
+app.command("scrape")(scrape.scrape_command)
+app.command("demo-site")(demo_site.demo_site_command)
+app.add_typer(user.app, name="user")
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run a command; what went wrong is said in a sentence, with exit code 2."""
+    try:
+        app()
+    except ScrapeMasterError as error:
+        typer.secho(f"scrapemaster: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(2)

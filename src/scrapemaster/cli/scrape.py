@@ -1,0 +1,177 @@
+"""`scrapemaster scrape`: one crawl, no server needed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from scrapemaster.domain.errors import InvalidInput
+from scrapemaster.domain.item import Result
+from scrapemaster.domain.job import Job, JobConfig
+from scrapemaster.export.lines import json_array, json_lines
+from scrapemaster.export.rows import data_of
+from scrapemaster.export.table import csv_table
+from scrapemaster.local import Crawl, crawled
+from scrapemaster.logs import set_up_logs
+from scrapemaster.services.jobs import JobOrder
+from scrapemaster.settings import load_settings
+
+_SHOWN_ROWS = 10
+_SHOWN_COLUMNS = 8
+_LONGEST_CELL = 60
+_WRITERS = {".csv": csv_table, ".json": json_array, ".jsonl": json_lines}
+
+
+def scrape_command(
+    url: Annotated[str, typer.Argument(help="Where to start.")],
+    *,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select", "-s", help="A field: name=selector, such as title='h1::text'. Repeat for more."
+        ),
+    ] = None,
+    item: Annotated[str | None, typer.Option(help="Container selector: one row for each match.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow links on the same site.")] = False,
+    max_pages: Annotated[
+        int | None, typer.Option(min=1, help="Pages at most [1, or 100 with --follow].")
+    ] = None,
+    max_depth: Annotated[int | None, typer.Option(min=0, help="Links to follow from the start.")] = None,
+    include: Annotated[list[str] | None, typer.Option(help="Follow only URLs like this glob.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Follow no URLs like this glob.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Pages in work at once.")] = 8,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds between requests to a host.")] = 0.0,
+    ignore_robots: Annotated[bool, typer.Option("--ignore-robots", help="Do not obey robots.txt.")] = False,
+    allow: Annotated[
+        str | None,
+        typer.Option(help="Networks that may be crawled although they are not public, such as 127.0.0.0/8."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for all rows: .csv, .json or .jsonl.")
+    ] = None,
+) -> None:
+    """Scrape a page or a site now. Exit code 1 when nothing was extracted."""
+    if output is not None and output.suffix not in _WRITERS:
+        raise InvalidInput(f"-o {output}: the file must end in {', '.join(_WRITERS)}")
+    config = JobConfig(
+        max_pages=max_pages or 0,
+        follow_links=follow,
+        max_depth=max_depth,
+        include=include or (),
+        exclude=exclude or (),
+        item=item,
+        concurrency=concurrency,
+        delay=delay,
+        respect_robots=not ignore_robots,
+    )
+    order = JobOrder(urls=[url], config=config, selectors=_selectors(select or []))
+    set_up_logs(load_settings(log_level="error"))
+    if asyncio.run(_scrape(order, output, allow)) == 0:
+        raise typer.Exit(1)
+
+
+def _selectors(given: list[str]) -> dict[str, str]:
+    selectors = {}
+    for text in given:
+        name, equals, selector = text.partition("=")
+        if not equals or not name.strip() or not selector.strip():
+            raise InvalidInput(f"-s {text}: write it as name=selector, such as -s title='h1::text'")
+        selectors[name.strip()] = selector
+    return selectors
+
+
+async def _scrape(order: JobOrder, output: Path | None, allow: str | None) -> int:
+    """Crawl with a progress bar, write and show the rows; returns how many there are."""
+    console = Console(stderr=True)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>5.1f} %  {task.fields[figures]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("scraping", total=100.0, figures="")
+
+        def show(job: Job) -> None:
+            progress.update(bar, completed=job.progress, figures=figures_of(job))
+
+        async with crawled(order, show, stop, allow=allow) as crawl:
+            progress.update(bar, completed=100.0, figures=figures_of(crawl.job))
+            progress.stop()
+            if output is not None:
+                await _write(crawl, output)
+            await _report(crawl, output, console)
+            return crawl.job.counters.items
+
+
+def figures_of(job: Job) -> str:
+    """Pages, items, rate, errors and time left, in one line."""
+    counters = job.counters
+    eta = job.eta_seconds()
+    left = "" if eta is None else f" · {eta:.0f} s left"
+    return (
+        f"{counters.fetched} pages · {counters.items} items · {job.rate:.0f} pages/s · "
+        f"{counters.failed} errors{left}"
+    )
+
+
+async def _write(crawl: Crawl, output: Path) -> None:
+    try:
+        with output.open("wb") as file:
+            chunks: AsyncIterator[bytes] = _WRITERS[output.suffix](crawl.rows)
+            async for chunk in chunks:
+                file.write(chunk)
+    except OSError as error:
+        raise InvalidInput(f"-o {output}: the file cannot be written: {error.strerror}") from error
+
+
+async def _report(crawl: Crawl, output: Path | None, console: Console) -> None:
+    job = crawl.job
+    rows: list[Result] = []
+    async for batch in crawl.rows():
+        rows += batch[: _SHOWN_ROWS - len(rows)]
+        if len(rows) >= _SHOWN_ROWS:
+            break
+    if rows:
+        Console().print(_table(rows, job.counters.items))
+    failures = Counter(
+        (page.reason, page.detail) for page in await crawl.failures(1_000) if page.state == "failed"
+    )
+    for (reason, detail), count in failures.most_common(5):
+        console.print(f"{count} × {reason}: {detail}", style="yellow", markup=False)
+    for warning in job.warnings:
+        console.print(warning, style="yellow", markup=False)
+    end = "" if output is None else f", written to {output}"
+    reason = f" ({job.stop_reason})" if job.stop_reason else ""
+    console.print(
+        f"{job.status}{reason}: {job.counters.items} items from {job.counters.fetched} pages{end}",
+        markup=False,
+    )
+
+
+def _table(rows: list[Result], total: int) -> Table:
+    data = [data_of(row) for row in rows]
+    names = list(dict.fromkeys(name for one in data for name in one))[:_SHOWN_COLUMNS]
+    caption = f"the first {len(rows)} of {total} rows" if total > len(rows) else None
+    table = Table(*names, caption=caption, show_lines=False)
+    for one in data:
+        table.add_row(*(_cell(one.get(name)) for name in names))
+    return table
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    text = text.replace("[", r"\[")
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"

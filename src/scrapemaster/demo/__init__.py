@@ -1,0 +1,1 @@
+"""The demo shop: a small, complete site to try scraping on."""

@@ -1,0 +1,1 @@
+"""Writers of files: rows in, bytes out, in bounded memory."""

@@ -1,0 +1,1 @@
+"""Use cases: what the API, the CLI and workers ask for."""

@@ -1,0 +1,188 @@
+"""Jobs: taking orders, showing them, and acting on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scrapemaster.crawl.links import LinkFinder
+from scrapemaster.crawl.scope import Scope
+from scrapemaster.domain.errors import Conflict, InvalidInput, InvalidUrl, NotFound
+from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.ids import JobId, UserId, new_job_id
+from scrapemaster.domain.job import (
+    TERMINAL,
+    EngineName,
+    Job,
+    JobConfig,
+    JobStatus,
+    Priority,
+    StopReason,
+    check_transition,
+)
+from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.url import host_of, parse_url
+from scrapemaster.extract.plan import compile_plan
+from scrapemaster.extract.selectors import parse_selectors
+from scrapemaster.ports.engine import Engine
+from scrapemaster.ports.jobs import JobQuery
+from scrapemaster.ports.queue import Queue
+from scrapemaster.ports.store import Store
+from scrapemaster.ports.watch import JobWatch
+
+#: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
+DEFAULT_PAGES_FOLLOWING = 100
+DEFAULT_PAGES = 1
+
+
+@dataclass(slots=True, frozen=True)
+class JobOrder:
+    """A job as a user orders it. `config.max_pages` 0 means the default."""
+
+    urls: Sequence[str]
+    config: JobConfig
+    selectors: Mapping[str, Any] = field(default_factory=dict)
+    engine: EngineName = EngineName.AUTO
+    priority: Priority = Priority.NORMAL
+    name: str | None = None
+    tags: Sequence[str] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    config_asked: Mapping[str, Any] = field(default_factory=dict)
+
+
+def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewRequest]]:
+    """The job an order makes, with its first requests; raises `InvalidInput` for what cannot be used."""
+    urls = []
+    for index, text in enumerate(order.urls):
+        where: tuple[str | int, ...] = ("url",) if len(order.urls) == 1 else ("urls", index)
+        try:
+            urls.append(parse_url(text.strip()))
+        except InvalidUrl as error:
+            raise InvalidUrl(str(error), where) from None
+    if not urls:
+        raise InvalidInput("give a url, or urls with at least one", ("url",))
+    selectors = parse_selectors(order.selectors)
+    config = order.config
+    if config.max_pages == 0:
+        pages = DEFAULT_PAGES_FOLLOWING if config.follow_links else DEFAULT_PAGES
+        config = replace(config, max_pages=max(pages, len(urls)))
+    compile_plan(selectors, config.item)
+    hosts = config.allowed_domains or [host_of(url) for url in urls]
+    LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
+    seeds = {}
+    for url in urls:
+        request = NewRequest.of(url, sort_query=config.sort_query)
+        seeds.setdefault(request.fingerprint, request)
+    job = Job(
+        id=new_job_id(),
+        owner=owner,
+        urls=urls,
+        selectors=selectors,
+        config=config,
+        created_at=now,
+        engine=order.engine,
+        priority=order.priority,
+        name=order.name,
+        tags=order.tags,
+        meta=order.meta,
+        selectors_asked=order.selectors,
+        config_asked=order.config_asked,
+    )
+    return job, list(seeds.values())
+
+
+class JobService:
+    """Use cases of jobs. `sees` is whose jobs the caller may see; None for everybody's."""
+
+    def __init__(
+        self, store: Store, queue: Queue, watch: JobWatch, engine_for: Callable[[EngineName], Engine]
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._watch = watch
+        self._engine_for = engine_for
+
+    async def create(self, order: JobOrder, owner: UserId) -> Job:
+        """Take an order; the job is stored when this returns."""
+        self._engine_for(order.engine)
+        job, seeds = job_of(order, owner, time.time())
+        await self._store.jobs.add(job, seeds)
+        await self._queue.wake(job.id, job.priority)
+        return await self.get(job.id, None)
+
+    async def get(self, job_id: JobId, sees: UserId | None) -> Job:
+        """The job; raises `NotFound`."""
+        job = await self._store.jobs.get(job_id, sees)
+        if job is None:
+            raise NotFound("Job not found")
+        return job
+
+    async def when_over(self, job_id: JobId, sees: UserId | None, seconds: float) -> Job:
+        """The job once it is over, or as it is after `seconds`."""
+        end = time.monotonic() + seconds
+        while True:
+            job = await self.get(job_id, sees)
+            left = end - time.monotonic()
+            if job.status in TERMINAL or left <= 0:
+                return job
+            await self._watch.changed(job_id, min(left, 1.0))
+
+    async def find(self, query: JobQuery) -> tuple[list[Job], int]:
+        """One page of jobs, and how many there are."""
+        return await self._store.jobs.find(query)
+
+    async def pause(self, job_id: JobId, sees: UserId | None) -> Job:
+        """Stop fetching until `resume`; raises `Conflict`."""
+        return await self._move(job_id, sees, JobStatus.PAUSED, EventType.JOB_PAUSED)
+
+    async def cancel(self, job_id: JobId, sees: UserId | None) -> Job:
+        """End the job; its results stay. Raises `Conflict`."""
+        return await self._move(
+            job_id,
+            sees,
+            JobStatus.CANCELLED,
+            EventType.JOB_CANCELLED,
+            stop_reason=StopReason.CANCELLED_BY_USER,
+        )
+
+    async def resume(self, job_id: JobId, sees: UserId | None) -> Job:
+        """Go on with a paused job; raises `Conflict`."""
+        job = await self.get(job_id, sees)
+        if job.status is not JobStatus.PAUSED:
+            raise Conflict(f"only a paused job can be resumed; this one is {job.status}")
+        target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
+        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
+
+    async def delete(self, job_id: JobId, sees: UserId | None) -> None:
+        """Cancel a job that is not over; remove one that is, with its results."""
+        job = await self.get(job_id, sees)
+        if job.status not in TERMINAL:
+            try:
+                await self.cancel(job_id, sees)
+            except Conflict:
+                return  # it ended in between; its results stay for another look
+            return
+        await self._store.jobs.delete(job_id)
+
+    async def failures(
+        self, job_id: JobId, sees: UserId | None, *, skip: int, limit: int
+    ) -> tuple[list[FailedPage], int]:
+        """The pages that failed or were left out."""
+        await self.get(job_id, sees)
+        return await self._store.frontier.failures(job_id, skip=skip, limit=limit)
+
+    async def _move(
+        self, job_id: JobId, sees: UserId | None, target: JobStatus, event: EventType, **changes: Any
+    ) -> Job:
+        job = await self.get(job_id, sees)
+        moved = await self._store.jobs.transition(job_id, target, now=time.time(), **changes)
+        if moved is None:
+            current = await self.get(job_id, sees)
+            check_transition(current.status, target)
+            raise Conflict(f"the job is {current.status} already")
+        await self._queue.wake(job_id, job.priority)
+        self._watch.publish(Event(event, job_id, time.time()))
+        return moved

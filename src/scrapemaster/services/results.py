@@ -1,0 +1,47 @@
+"""Results: pages of rows, and all of them in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from scrapemaster.domain.errors import NotFound
+from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.item import Result
+from scrapemaster.domain.job import Job
+from scrapemaster.ports.store import Store
+
+
+@dataclass(slots=True, frozen=True)
+class ResultPage:
+    """Rows of a job. `next_after` is where the next page begins; None at the end as it is now."""
+
+    rows: list[Result]
+    total: int
+    next_after: int | None
+
+
+class ResultService:
+    """Use cases of results. `sees` is whose jobs the caller may see; None for everybody's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, job_id: JobId, sees: UserId | None, *, after: int, limit: int) -> ResultPage:
+        """Up to `limit` rows behind the first `after`; raises `NotFound`."""
+        await self.job(job_id, sees)
+        rows = await self._store.results.page(job_id, after=after, limit=limit)
+        total = await self._store.results.total(job_id)
+        last = rows[-1].seq if rows else after
+        return ResultPage(rows, total, last if rows and last < total else None)
+
+    async def job(self, job_id: JobId, sees: UserId | None) -> Job:
+        """The job whose rows they are; raises `NotFound`."""
+        job = await self._store.jobs.get(job_id, sees)
+        if job is None:
+            raise NotFound("Job not found")
+        return job
+
+    def stream(self, job_id: JobId) -> AsyncIterator[list[Result]]:
+        """All rows there are now, in batches."""
+        return self._store.results.stream(job_id)
