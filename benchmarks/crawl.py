@@ -82,6 +82,7 @@ def ours(url: str) -> tuple[int, float]:
             raise SystemExit(f"our crawl is not complete: {job}")
         return job["pages_fetched"], _seconds(job["started_at"], job["finished_at"])
 
+def _seconds(begin: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 

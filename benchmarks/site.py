@@ -20,6 +20,7 @@ error_log stderr error;
 events {{ worker_connections 1024; }}
 http {{
   access_log off;
+  log_not_found off;
   types {{ text/html html htm; text/css css; image/png png; image/svg+xml svg; application/javascript js; }}
   default_type application/octet-stream;
   client_body_temp_path {folder}/body;

@@ -49,7 +49,8 @@ def reachable_pages(root: Path, start: str) -> tuple[set[str], set[str]]:
         base = urljoin(here, parser.base) if parser.base else here
         for link in parser.links:
             try:
-                parts = urlsplit(urldefrag(urljoin(base, link.strip())).url)
+                # Browsers read a backslash as a slash (WHATWG URL, "special" schemes).
+                parts = urlsplit(urldefrag(urljoin(base, link.strip().replace("\\", "/"))).url)
             except ValueError:
                 continue
             if parts.scheme == "http" and parts.netloc == "site" and not parts.query:
