@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.manual_server import nginx
 from benchmarks.service import Service
-from benchmarks.site import nginx
 
 #: Pages of about 13 KB, written by DocBook.
 MANUAL = Path("/usr/share/doc/postgresql-doc-15/html")
@@ -81,6 +81,7 @@ def ours(url: str) -> tuple[int, float]:
         if job["status"] != "completed" or total != job["pages_fetched"]:
             raise SystemExit(f"our crawl is not complete: {job}")
         return job["pages_fetched"], _seconds(job["started_at"], job["finished_at"])
+
 
 def _seconds(begin: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()

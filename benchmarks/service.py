@@ -14,9 +14,9 @@ from typing import Any, Self
 
 import requests
 
-from benchmarks.site import free_port
+from benchmarks.manual_server import free_port
 
-PASSWORD = "correct-horse-battery"  # noqa: S105 -- of a service that lives for one run
+PASSWORD = "correct-horse-battery"
 TERMINAL = {"completed", "failed", "cancelled"}
 
 
@@ -45,7 +45,7 @@ class Service:
         """Start it, wait until it can serve, and sign in."""
         pin = ["taskset", "-c", str(self._core)] if self._core is not None else []
         self._process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "scrapemaster", "serve"]
+            [*pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
             + ["--port", str(self.port), "--data-dir", str(self.data_dir)],
             env={
                 **os.environ,

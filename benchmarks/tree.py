@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import cast
 
-from benchmarks.site import free_port, wait_for_port
+from benchmarks.manual_server import free_port, wait_for_port
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
 

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-
 from benchmarks.service import Service
 from benchmarks.tree import tree
 

@@ -6,10 +6,10 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import requests
-
 from benchmarks.service import Service
 from benchmarks.tree import tree
 
@@ -77,9 +77,9 @@ def test_H41_no_crawler_outlives_its_service():
         service.kill()
 
         end = time.monotonic() + 10
-        while time.monotonic() < end and os.path.exists(f"/proc/{pid}"):
+        while time.monotonic() < end and Path(f"/proc/{pid}").exists():
             time.sleep(0.05)
-        assert not os.path.exists(f"/proc/{pid}")
+        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_H48_a_stop_signal_in_mid_crawl_ends_all_within_five_seconds_and_loses_nothing():
@@ -93,7 +93,7 @@ def test_H48_a_stop_signal_in_mid_crawl_ends_all_within_five_seconds_and_loses_n
 
         assert code == 0
         assert time.monotonic() - began < 5.0
-        assert not os.path.exists(f"/proc/{crawler}")
+        assert not Path(f"/proc/{crawler}").exists()
 
         service.start()
         job = service.finished(job["id"])

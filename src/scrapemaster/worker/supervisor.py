@@ -34,7 +34,7 @@ class CrawlerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._alive_at = 0.0
-        self._stopping = False
+        self._stop_asked = asyncio.Event()
         self._watchers: dict[JobId, set[asyncio.Event]] = {}
         self.restarts = 0
 
@@ -48,13 +48,18 @@ class CrawlerProcess:
         """The process id of the crawler that runs now."""
         return self._process.pid if self._process is not None else None
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop_asked.is_set()
+
     async def start(self) -> None:
         """Start the crawler and keep it running."""
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
         """Stop it: kindly, then for good."""
-        self._stopping = True
+        self._stop_asked.set()
         process = self._process
         if process is not None and process.returncode is None:
             if process.stdin is not None:
@@ -100,16 +105,15 @@ class CrawlerProcess:
 
     async def _keep(self) -> None:
         pause, longest = _RESTART_AFTER
-        while not self._stopping:
+        while not self.stopping:
             began = time.monotonic()
             await self._run_once()
-            if self._stopping:
-                return
             self.restarts += 1
             if time.monotonic() - began > longest:
                 pause = _RESTART_AFTER[0]
-            log.warning("crawler.restarts", after_seconds=pause)
-            await asyncio.sleep(pause)
+            if not self.stopping:
+                log.warning("crawler.restarts", after_seconds=pause)
+            await asyncio.sleep(pause)  # `stop` cancels it
             pause = min(longest, pause * 2)
 
     async def _run_once(self) -> None:
@@ -127,7 +131,7 @@ class CrawlerProcess:
         try:
             await self._listen(process)
             code = await process.wait()
-            if not self._stopping:
+            if not self.stopping:
                 log.error("crawler.ended", pid=process.pid, code=code)
         finally:
             watchdog.cancel()

@@ -9,6 +9,7 @@ from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL, Counters, progress_of
 from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, COUNTER_NAMES
 from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
 from scrapemaster.storage.sqlite.keys import first_key
@@ -31,7 +32,7 @@ def commit_outcomes(
     changes["leased"] = -len(outcomes)
     rows: list[tuple[int, int, int, str | None, bytes, float]] = []
     key = first_key(job) + items_before
-    links = []
+    links: list[NewRequest] = []
     for outcome in outcomes:
         request = outcome.request
         was_asked = request.key in asked

@@ -188,6 +188,11 @@ class Database:
             raise
 
 
+def _settle_all(operations: list[_Operation]) -> None:
+    for operation in operations:
+        operation.settle()
+
+
 def _settle(batch: list[_Operation]) -> None:
     """Wake each event loop once, for all of its operations."""
     loops: dict[asyncio.AbstractEventLoop, list[_Operation]] = {}
@@ -195,7 +200,7 @@ def _settle(batch: list[_Operation]) -> None:
         loops.setdefault(operation.loop, []).append(operation)
     for loop, operations in loops.items():
         try:
-            loop.call_soon_threadsafe(lambda done: [one.settle() for one in done], operations)
+            loop.call_soon_threadsafe(_settle_all, operations)
         except RuntimeError:
             # The loop is closed: nobody waits any more.
             continue

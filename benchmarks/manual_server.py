@@ -52,7 +52,7 @@ def nginx(root: Path, core: int | None = None) -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         # nginx's worker gives up root for `nobody`, who must be able to reach its folders.
-        Path(folder).chmod(0o755)  # noqa: S103
+        Path(folder).chmod(0o755)
         config = Path(folder) / "nginx.conf"
         config.write_text(_CONFIG.format(folder=folder, port=port, root=root))
         pin = ["taskset", "-c", str(core)] if core is not None else []
