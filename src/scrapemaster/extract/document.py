@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import lxml.html
 import orjson
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
@@ -144,7 +145,7 @@ def kind_of(content_type: str, body: bytes) -> str:
 
 def parse_html(utf8: bytes) -> Any:
     """Parse as parsel does, with nothing fetched."""
-    parser = etree.HTMLParser(recover=True, encoding="utf8", huge_tree=True, no_network=True)
+    parser = lxml.html.HTMLParser(recover=True, encoding="utf8", huge_tree=True, no_network=True)
     return _parsed(utf8, parser, b"<html/>")
 
 

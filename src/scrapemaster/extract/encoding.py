@@ -26,14 +26,14 @@ def decode(body: bytes, content_type: str) -> str:
             return body[len(mark) :].decode(name, "replace")
     codec = declared_codec(body, content_type)
     if codec is not None:
-        return body.decode(codec, "replace")
+        return codec.decode(body, "replace")[0]
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         return body.decode("cp1252", "replace")
 
 
-def declared_codec(body: bytes, content_type: str) -> str | None:
+def declared_codec(body: bytes, content_type: str) -> codecs.CodecInfo | None:
     """Python's codec for what the header or the document declares; None if neither does, validly."""
     if content_type and (match := _CHARSET.search(content_type)) is not None:
         codec = _codec(match[1])
@@ -54,16 +54,14 @@ def declared_codec(body: bytes, content_type: str) -> str | None:
     return None
 
 
-def _codec(label: str) -> str | None:
+def _codec(label: str) -> codecs.CodecInfo | None:
     encoding = webencodings.lookup(label)
     if encoding is None:
         return None
-    if encoding.name == "replacement":
-        return "utf-8"
-    name: str = encoding.codec_info.name
-    return name
+    info: codecs.CodecInfo = encoding.codec_info
+    return info
 
 
-def _as_prescanned(codec: str) -> str:
+def _as_prescanned(codec: codecs.CodecInfo) -> codecs.CodecInfo:
     """What is declared inside the document cannot be UTF-16: its declaration could not have been read."""
-    return "utf-8" if codec.startswith("utf-16") else codec
+    return codecs.lookup("utf-8") if codec.name.startswith("utf-16") else codec

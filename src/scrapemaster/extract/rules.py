@@ -16,7 +16,7 @@ from scrapemaster.domain.errors import InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.transforms import Transform, compile_regex, compile_transform
-from scrapemaster.extract.xpath import compile_xpath, to_text
+from scrapemaster.extract.xpath import compile_xpath, find, to_text
 
 _HTML = HTMLTranslator()
 _XML = GenericTranslator()
@@ -44,8 +44,7 @@ class TreeFinder:
         """See `Finder`."""
         if scope is None or isinstance(scope, str | dict | list | int | float):
             return []
-        found = (self.xml if document.kind == "xml" else self.html)(scope)
-        return found if isinstance(found, list) else [found]
+        return find(self.xml if document.kind == "xml" else self.html, scope)
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,6 +8,7 @@ import parsel  # noqa: F401 -- registers has-class(), which parsel's users know
 import re2
 from lxml import etree
 
+from scrapemaster.domain.errors import GiveUpPage
 from scrapemaster.extract.transforms import compile_regex
 
 _REGEXP = "http://exslt.org/regular-expressions"
@@ -35,6 +36,8 @@ def _replace(_context: Any, value: Any, pattern: str, flags: str, by: str) -> st
     return replaced
 
 
+#: Expressions are tried on this, so that most that would fail on pages fail at once.
+_PROBE = etree.fromstring("<html><body/></html>")
 _EXTENSIONS = {(_REGEXP, "test"): _test, (_REGEXP, "replace"): _replace}
 
 
@@ -44,13 +47,26 @@ def compile_xpath(expression: str) -> Any:
     `re:test` and `re:replace` run in linear time (RE2). Raises `ValueError` with a sentence.
     """
     try:
-        return etree.XPath(
+        path = etree.XPath(
             expression, namespaces=_NAMESPACES, extensions=_EXTENSIONS, regexp=False, smart_strings=False
         )
-    except etree.XPathSyntaxError as error:
+        path(_PROBE)
+    except (etree.XPathSyntaxError, etree.XPathEvalError) as error:
         raise ValueError(f"{expression!r} is not XPath: {error}") from None
     except (ValueError, UnicodeEncodeError):
         raise ValueError("the XPath has characters that XML does not allow") from None
+    return path
+
+
+def find(path: Any, scope: Any) -> list[Any]:
+    """What a compiled expression finds in an element; raises `GiveUpPage("selector_error")` if it fails there."""
+    try:
+        found = path(scope)
+    except etree.XPathEvalError as error:
+        raise GiveUpPage(
+            "selector_error", f"the selector {path.path!r} failed on the page: {error}"
+        ) from None
+    return found if isinstance(found, list) else [found]
 
 
 def to_text(value: Any, method: str) -> str:

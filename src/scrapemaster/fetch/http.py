@@ -179,11 +179,8 @@ class HttpFetcher:
             self._check_address(response, site)
             status: int = response.status.as_int()
             if 200 <= status < 300:
-                return (
-                    status,
-                    LazyHeaders(response.headers),
-                    await read_body(response, limit, truncate=truncate),
-                )
+                body = await read_body(response, limit, truncate=truncate)
+                return status, _unpacked(LazyHeaders(response.headers)), body
             length = response.content_length
             if length is not None and length <= _DRAIN:
                 await response.bytes()
@@ -245,6 +242,14 @@ class HttpFetcher:
         except PageError as error:
             raise type(error)(error.reason, f"the job's proxy: {error.detail}") from None
         return host, addresses
+
+
+def _unpacked(headers: LazyHeaders) -> LazyHeaders:
+    """The headers of a body that is unpacked; the client library removes Content-Encoding where it unpacked."""
+    left = headers.get("content-encoding")
+    if left is not None and left.strip().lower() not in {"", "identity"}:
+        raise GiveUpPage("bad_encoding", f"the body is packed as {left[:60]!r}, which is not understood")
+    return headers
 
 
 def _upgraded(origin: str) -> str:

@@ -1,0 +1,90 @@
+"""Every store under one suite: a backend is a function that opens a fresh store."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from scrapemaster.domain.ids import UserId, new_job_id
+from scrapemaster.domain.job import Job, JobConfig, JobStatus
+from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.storage.sqlite.store import SqliteStore
+
+
+@asynccontextmanager
+async def sqlite(folder):
+    store = SqliteStore(folder / "contract.db")
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+BACKENDS = {"sqlite": sqlite}
+
+
+@pytest.fixture(params=BACKENDS)
+async def store(request, tmp_path):
+    async with BACKENDS[request.param](tmp_path) as opened:
+        yield opened
+
+
+def request_of(name, depth=0, priority=0):
+    return NewRequest.of(f"http://site/{name}", depth, priority)
+
+
+def make_job(owner="ada", pages=1_000, **changes):
+    values = {
+        "id": new_job_id(),
+        "owner": UserId(owner),
+        "urls": ["http://site/"],
+        "selectors": {},
+        "config": JobConfig(max_pages=pages, follow_links=True),
+        "created_at": 1_000.0,
+    }
+    return Job(**{**values, **changes})
+
+
+async def running_job(store, *names, pages=1_000, **changes):
+    job = make_job(pages=pages, **changes)
+    await store.jobs.add(job, [request_of(name) for name in names])
+    await store.jobs.transition(job.id, JobStatus.RUNNING, now=1_001.0)
+    return job
+
+
+def handled(leased, items=(), links=(), **changes):
+    return Outcome(
+        request=leased,
+        verdict=Verdict.HANDLED,
+        url=leased.url,
+        items=list(items),
+        links=list(links),
+        fetched_at=1_002.0,
+        **changes,
+    )
+
+
+def failed(leased, reason="http_404", **changes):
+    return Outcome(
+        request=leased,
+        verdict=Verdict.FAILED,
+        url=leased.url,
+        reason=reason,
+        detail="d",
+        fetched_at=1_002.0,
+        **changes,
+    )
+
+
+def retried(leased, at, **changes):
+    return Outcome(
+        request=leased,
+        verdict=Verdict.RETRY,
+        url=leased.url,
+        reason="http_503",
+        detail="d",
+        retry_at=at,
+        fetched_at=1_002.0,
+        **changes,
+    )

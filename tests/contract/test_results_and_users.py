@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import pytest
+
+from contract.conftest import handled, running_job
+from scrapemaster.domain.errors import Conflict, NotFound
+from scrapemaster.domain.ids import new_user_id
+from scrapemaster.domain.item import result_id
+from scrapemaster.domain.user import Role, User
+
+
+async def job_with_rows(store, count):
+    job = await running_job(store, "a", "b")
+    one, two = await store.frontier.lease(job.id, "h", 5, 30, now=2_000.0)
+    await store.frontier.commit(job.id, "h", [handled(one, [b'{"n":%d}' % n for n in range(count - 1)])])
+    await store.frontier.commit(job.id, "h", [handled(two, [b'{"n":%d}' % (count - 1)])])
+    return job, one
+
+
+async def test_rows_are_numbered_in_order_of_commit_without_gaps(store):
+    job, one = await job_with_rows(store, 25)
+
+    rows = await store.results.page(job.id, limit=100)
+
+    assert [row.seq for row in rows] == list(range(1, 26))
+    assert [row.data for row in rows] == [b'{"n":%d}' % n for n in range(25)]
+    assert rows[3].id == result_id(one.fingerprint, 3)
+    assert (rows[0].url, rows[0].scraped_at, rows[0].job_id) == ("http://site/a", 1_002.0, job.id)
+
+
+async def test_a_page_begins_behind_the_cursor(store):
+    job, _ = await job_with_rows(store, 25)
+
+    assert [row.seq for row in await store.results.page(job.id, after=20, limit=3)] == [21, 22, 23]
+    assert await store.results.page(job.id, after=25) == []
+    assert await store.results.total(job.id) == 25
+
+
+async def test_a_stream_gives_every_row_in_batches(store):
+    job, _ = await job_with_rows(store, 25)
+
+    batches = [batch async for batch in store.results.stream(job.id, batch=10)]
+
+    assert [row.seq for batch in batches for row in batch] == list(range(1, 26))
+    assert max(map(len, batches)) <= 10
+
+
+async def test_rows_are_the_same_after_deterministic_work_is_done_again(store):
+    one, first = await job_with_rows(store, 5)
+    two, _ = await job_with_rows(store, 5)
+
+    ids = [[row.id for row in await store.results.page(job.id)] for job in (one, two)]
+
+    assert ids[0] == ids[1]
+    assert ids[0][0] == result_id(first.fingerprint, 0)
+
+
+def user(name, **changes):
+    return replace(User(new_user_id(), name, "hash", Role.USER, 5.0, "a@b.c"), **changes)
+
+
+async def test_a_user_is_found_by_id_and_by_name_in_any_case(store):
+    ada = user("Ada")
+    await store.users.add(ada)
+
+    assert await store.users.by_id(ada.id) == ada
+    assert await store.users.by_name("ada") == ada
+    assert await store.users.by_name("eve") is None
+    assert await store.users.count() == 1
+
+
+async def test_a_name_can_be_had_once(store):
+    await store.users.add(user("Ada"))
+
+    with pytest.raises(Conflict):
+        await store.users.add(user("aDA"))
+
+
+async def test_a_user_can_be_changed(store):
+    ada = user("Ada")
+    await store.users.add(ada)
+    changed = replace(ada, role=Role.ADMIN, disabled=True, token_epoch=3, password_hash="other")
+
+    await store.users.update(changed)
+
+    assert await store.users.by_id(ada.id) == changed
+    with pytest.raises(NotFound):
+        await store.users.update(user("eve"))
+
+
+async def test_a_revoked_token_stays_revoked(store):
+    await store.users.revoke_token("j1", 9e9)
+    await store.users.revoke_token("j1", 9e9)
+
+    assert await store.users.token_revoked("j1")
+    assert not await store.users.token_revoked("j2")
+
+
+async def test_a_closed_store_can_be_closed_again(store):
+    await store.ping()
+    await store.close()
+    await store.close()
