@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         32, ge=1, le=1_000, description="Requests under way at once to one host, over all jobs of a crawler."
     )
     crawler_places: int = Field(
-        16, ge=1, le=256, description="Jobs that run at once for each priority; more take turns."
+        64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."
     )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."

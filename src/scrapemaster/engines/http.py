@@ -60,7 +60,10 @@ class HttpPageSource:
 
     def ready_at(self, url: str) -> float:
         """See `ports.engine.PageSource`."""
-        return self._throttle.ready_at(host_of(url))
+        delay = self._delay
+        if self._respect and (rules := self._robots.known(origin_of(url), self._robot)) is not None:
+            delay = max(delay, rules.delay)
+        return self._throttle.ready_at(host_of(url), delay)
 
     async def sitemap_urls(self, url: str, limit: int) -> list[str]:
         """See `ports.engine.PageSource`."""

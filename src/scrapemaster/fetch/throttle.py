@@ -8,27 +8,35 @@ from collections import deque
 
 #: Hosts that are at rest and forgotten beyond this number.
 _REMEMBER = 10_000
+#: Seconds for which the last delayed fetch of a host is remembered whatever happens: no delay is longer.
+_KEEP = 3_600.0
 
 
 class HostState:
     """One host: how many fetches are under way, and when the next may begin. Times are monotonic seconds.
 
-    Pure: it is told the time and returns decisions.
+    Pure: it is told the time and returns decisions. A delay keeps those apart that ask for one; who asks for none is not held up
+    by the delays of others, so that no job can slow another one down.
     """
 
-    __slots__ = ("busy", "next_at")
+    __slots__ = ("busy", "delayed_at", "paused_until")
 
     def __init__(self) -> None:
         self.busy = 0
-        self.next_at = 0.0
+        self.paused_until = 0.0
+        self.delayed_at = float("-inf")
+
+    def ready_at(self, delay: float) -> float:
+        """When a fetch that asks for `delay` may begin, if there is a place."""
+        return max(self.paused_until, self.delayed_at + delay) if delay else self.paused_until
 
     def try_start(self, now: float, limit: int, delay: float) -> bool:
         """Begin a fetch if there is a place and the time has come."""
-        if self.busy >= limit or now < self.next_at:
+        if self.busy >= limit or now < self.ready_at(delay):
             return False
         self.busy += 1
         if delay:
-            self.next_at = now + delay
+            self.delayed_at = now
         return True
 
     def finish(self) -> None:
@@ -37,18 +45,26 @@ class HostState:
 
     def pause(self, until: float) -> None:
         """Let nothing begin before `until`."""
-        self.next_at = max(self.next_at, until)
+        self.paused_until = max(self.paused_until, until)
+
+
+_Turn = tuple[asyncio.Future[None], float]
 
 
 class _Line(HostState):
-    """A host and those who wait for it, first come first served."""
+    """A host and those who wait for it: with and without a delay, each first come first served."""
 
-    __slots__ = ("timer", "waiting")
+    __slots__ = ("delayed", "plain", "timer")
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: deque[tuple[asyncio.Future[None], float]] = deque()
+        self.plain: deque[_Turn] = deque()
+        self.delayed: deque[_Turn] = deque()
         self.timer: asyncio.TimerHandle | None = None
+
+    def waiting(self, delay: float) -> deque[_Turn]:
+        """Those who wait like one who asks for `delay`."""
+        return self.delayed if delay else self.plain
 
     def serve(self, limit: int) -> None:
         """Let begin who may; come back when the next one's time has come."""
@@ -56,39 +72,42 @@ class _Line(HostState):
             self.timer.cancel()
             self.timer = None
         now = time.monotonic()
-        while self.waiting:
-            turn, delay = self.waiting[0]
-            if turn.done():
-                self.waiting.popleft()
-            elif self.try_start(now, limit, delay):
-                self.waiting.popleft()
-                turn.set_result(None)
-            else:
-                break
-        if self.waiting and self.busy < limit:
+        next_at = float("inf")
+        for waiting in (self.delayed, self.plain):
+            while waiting:
+                turn, delay = waiting[0]
+                if turn.done():
+                    waiting.popleft()
+                elif self.try_start(now, limit, delay):
+                    waiting.popleft()
+                    turn.set_result(None)
+                else:
+                    next_at = min(next_at, self.ready_at(delay))
+                    break
+        if self.busy < limit and next_at < float("inf"):
             loop = asyncio.get_running_loop()
-            self.timer = loop.call_later(max(0.001, self.next_at - now), self.serve, limit)
+            self.timer = loop.call_later(max(0.001, next_at - now), self.serve, limit)
 
 
 class Throttle:
-    """Keeps at most `concurrency` fetches under way for each host, and the delays jobs ask for.
-
-    A fetch lets the next one begin no sooner than its own `delay` after it. Waiting is first come, first served.
-    """
+    """Keeps at most `concurrency` fetches under way for each host, and the delays jobs ask for."""
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._lines: dict[str, _Line] = {}
 
     async def acquire(self, host: str, delay: float = 0.0) -> None:
-        """Wait for the host's turn and take it; `release` must follow. Cancelling gives the turn back."""
+        """Wait for the host's turn and take it; `release` must follow. Cancelling gives the turn back.
+
+        `delay`: seconds that must have passed since the last fetch from this host that asked for a delay.
+        """
         line = self._lines.get(host) or self._add(host)
-        if not line.waiting and line.try_start(time.monotonic(), self._concurrency, delay):
+        waiting = line.waiting(delay)
+        if not waiting and line.try_start(time.monotonic(), self._concurrency, delay):
             return
         turn = asyncio.get_running_loop().create_future()
-        line.waiting.append((turn, delay))
-        if line.timer is None:
-            line.serve(self._concurrency)
+        waiting.append((turn, delay))
+        line.serve(self._concurrency)
         try:
             await turn
         except asyncio.CancelledError:
@@ -100,17 +119,17 @@ class Throttle:
         """End a fetch that `acquire` let begin."""
         line = self._lines[host]
         line.finish()
-        if line.waiting:
+        if line.plain or line.delayed:
             line.serve(self._concurrency)
 
     def pause(self, host: str, seconds: float) -> None:
         """Let nothing begin at the host for so long: it asked for that."""
         (self._lines.get(host) or self._add(host)).pause(time.monotonic() + seconds)
 
-    def ready_at(self, host: str) -> float:
-        """When the host may be asked next, were nobody else waiting; 0.0 if now."""
+    def ready_at(self, host: str, delay: float = 0.0) -> float:
+        """When one who comes now may expect to be let begin, as far as delays and pauses go; 0.0 if now."""
         line = self._lines.get(host)
-        return 0.0 if line is None else line.next_at
+        return 0.0 if line is None else max(0.0, line.ready_at(delay) + len(line.delayed) * delay)
 
     def _add(self, host: str) -> _Line:
         if len(self._lines) >= _REMEMBER:
@@ -118,7 +137,10 @@ class Throttle:
             self._lines = {
                 name: line
                 for name, line in self._lines.items()
-                if line.busy or line.waiting or line.next_at > now
+                if line.busy
+                or line.plain
+                or line.delayed
+                or max(line.paused_until, line.delayed_at + _KEEP) > now
             }
         line = self._lines[host] = _Line()
         return line

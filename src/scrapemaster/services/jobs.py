@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.scope import Scope
@@ -27,6 +28,7 @@ from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
+from scrapemaster.fetch.client import impersonations
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
@@ -36,6 +38,7 @@ from scrapemaster.ports.watch import JobWatch
 #: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
 DEFAULT_PAGES_FOLLOWING = 100
 DEFAULT_PAGES = 1
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,6 +73,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         pages = DEFAULT_PAGES_FOLLOWING if config.follow_links else DEFAULT_PAGES
         config = replace(config, max_pages=max(pages, len(urls)))
     compile_plan(selectors, config.item)
+    _check_identity(config)
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -92,6 +96,29 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         config_asked=order.config_asked,
     )
     return job, list(seeds.values())
+
+
+def _check_identity(config: JobConfig) -> None:
+    """Raise `InvalidInput` when the job's browser profile or proxy cannot be used."""
+    if config.impersonate is not None and config.impersonate not in impersonations():
+        raise InvalidInput(
+            f"there is no browser profile {config.impersonate!r}; some are "
+            f"{', '.join(name for name in impersonations() if name.startswith(('chrome14', 'firefox14', 'safari18')))}",
+            ("config", "impersonate"),
+        )
+    if config.proxy == "pool":
+        raise InvalidInput("the proxy pool is empty; give the URL of a proxy, or none", ("config", "proxy"))
+    if config.proxy != "none":
+        parts = urlsplit(config.proxy)
+        try:
+            valid = parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port
+        except ValueError:
+            valid = False
+        if not valid:
+            raise InvalidInput(
+                f"the proxy must be a URL with a port, such as http://proxy.example:3128 ({', '.join(PROXY_SCHEMES)})",
+                ("config", "proxy"),
+            )
 
 
 class JobService:

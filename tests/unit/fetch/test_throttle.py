@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -8,9 +9,12 @@ from hypothesis import strategies as st
 from scrapemaster.fetch.throttle import HostState, Throttle
 
 
-@given(st.lists(st.tuples(st.floats(0, 5), st.booleans(), st.floats(0, 2)), max_size=60), st.integers(1, 4))
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.booleans(), st.sampled_from([0.0, 0.5, 2.0])), max_size=60),
+    st.integers(1, 4),
+)
 def test_no_more_than_the_limit_and_never_before_its_time(steps, limit):
-    state, now, last_start, last_delay, busy = HostState(), 0.0, None, 0.0, 0
+    state, now, last, busy = HostState(), 0.0, None, 0
     for wait, finish, delay in steps:
         now += wait
         if finish and busy:
@@ -19,8 +23,23 @@ def test_no_more_than_the_limit_and_never_before_its_time(steps, limit):
         elif state.try_start(now, limit, delay):
             busy += 1
             assert busy <= limit
-            assert last_start is None or now >= last_start + last_delay
-            last_start, last_delay = now, delay
+            if delay:
+                assert last is None or now >= last + delay
+                last = now
+
+
+async def test_who_asks_for_no_delay_is_not_held_up_by_those_who_do():
+    throttle = Throttle(8)
+    await throttle.acquire("h", 60.0)
+    delayed = asyncio.create_task(throttle.acquire("h", 60.0))
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(throttle.acquire("h"), 0.1)
+
+    assert not delayed.done()
+    assert throttle.ready_at("h") == 0.0
+    assert throttle.ready_at("h", 60.0) > time.monotonic() + 50
+    delayed.cancel()
 
 
 async def test_who_waits_is_served_in_order():
@@ -58,7 +77,7 @@ async def test_a_delay_keeps_starts_apart():
 
     await asyncio.gather(*(work() for _ in range(4)))
 
-    assert all(later - earlier >= 0.049 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= 0.049 for earlier, later in itertools.pairwise(starts))
 
 
 async def test_a_paused_host_rests_and_then_goes_on():

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
@@ -212,6 +213,14 @@ class JobBody(Body):
     def _one_start(self) -> Self:
         if (self.url is None) == (self.urls is None):
             raise ValueError("give either url or urls")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> Self:
+        try:
+            orjson.dumps([self.name, self.tags, self.meta, self.selectors, self.config.model_dump()])
+        except (TypeError, orjson.JSONEncodeError) as error:
+            raise ValueError(f"something in it cannot be stored as JSON: {error}") from None
         return self
 
     def to_order(self) -> JobOrder:
