@@ -61,6 +61,10 @@ class FrontierMachine(RuleBasedStateMachine):
             assert self.known[one.url] == "queued", one
             self.known[one.url] = "leased"
             self.leases[one.url] = (holder, one, self.now + SECONDS)
+        if got:  # all that a holder has ends at one time
+            for url, (by, one, _) in self.leases.items():
+                if by == holder:
+                    self.leases[url] = (by, one, self.now + SECONDS)
         assert len(self.asked | set(self.leases)) <= 20
 
     @rule(seconds=st.floats(0.5, 12))

@@ -33,6 +33,7 @@ class Frontier(Protocol):
         `budget_left` requests that never asked the server. One that did (a RETRY with `fetched`) is
         counted already and is leased whatever the budget.
         Leases that ended before `now` are offered again first, with `interruptions` one higher.
+        All that a holder has ends at one time, so that taking more renews what it had.
         An empty list means that nothing is due *now*, or that the job is not `running`; `counters` and `next_due` say
         whether the job is over.
         """
