@@ -16,10 +16,11 @@ def _time(epoch: float | None) -> str | None:
 def job_view(job: Job) -> dict[str, Any]:
     """A job's object."""
     counters = job.counters
+    urls = list(job.urls_asked or job.urls)
     return {
         "id": job.id,
-        "url": job.urls[0],
-        "urls": list(job.urls),
+        "url": urls[0],
+        "urls": urls,
         "name": job.name,
         "tags": list(job.tags),
         "meta": dict(job.meta),

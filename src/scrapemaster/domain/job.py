@@ -151,7 +151,8 @@ class Job:
     """An order and its state. Times are epoch seconds.
 
     `progress` (0–100) never falls. `rate` is the pages a second of late. `paused_seconds` is the time spent paused so far,
-    `scope_hosts` the hosts that a start URL was redirected to.
+    `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
+    that differs.
     """
 
     id: JobId
@@ -178,6 +179,7 @@ class Job:
     paused_at: float | None = None
     paused_seconds: float = 0.0
     scope_hosts: Sequence[str] = ()
+    urls_asked: Sequence[str] = ()
     selectors_asked: Mapping[str, Any] = field(default_factory=dict)
     config_asked: Mapping[str, Any] = field(default_factory=dict)
 

@@ -92,6 +92,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         name=order.name,
         tags=order.tags,
         meta=order.meta,
+        urls_asked=() if urls == list(order.urls) else order.urls,
         selectors_asked=order.selectors,
         config_asked=order.config_asked,
     )
