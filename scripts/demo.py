@@ -28,7 +28,7 @@ USER = "admin"
 SHOP = {
     "selectors": {
         "name": "h1.product-title::text",
-        "price": {"selector": ".detail .price::text", "transform": "price", "required": True},
+        "price": {"selector": ".detail .price::text", "transform": "price"},
         "stock": "p.stock::text",
         "rating": {"selector": "p.rating::attr(data-rating)", "transform": "number"},
         "material": "//tr[th='Material']/td/text()",
@@ -130,7 +130,7 @@ def run(console: Console, api: str, password: str, order: dict[str, Any]) -> Non
         raise SystemExit(f"the job was refused: {answer.text}")
     job = answer.json()
     console.print(
-        f"[bold]3.[/] POST /api/v1/jobs {{url: {order['url']!r}, selectors: …}} → {job['id']}",
+        f"[bold]3.[/] POST /api/v1/jobs {order['url']} → job {job['id']}",
         highlight=False,
     )
     columns = (
