@@ -11,7 +11,7 @@ STAMP := $(VENV)/.ready
 URL ?=
 ARGS ?=
 
-.PHONY: setup demo run check test bench lock format clean
+.PHONY: setup demo run check test bench docs lock format clean
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -44,6 +44,9 @@ bench: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup
+	$(BIN)/python scripts/settings_table.py
 
 lock: setup
 	$(BIN)/python scripts/lock.py
