@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.engines.http import HttpEngine
@@ -22,22 +23,26 @@ from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
+from scrapemaster.ports.webhooks import Courier
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
+from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
 
 
 @dataclass(slots=True, frozen=True)
 class CrawlerApp:
-    """What crawls: a store, the task engine (not started yet) and the slices it runs."""
+    """What crawls: a store, the task engine (not started yet), the slices it runs, and what sends webhooks."""
 
     store: Store
     queue: DocketQueue
     runner: SliceRunner
+    dispatcher: Dispatcher
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,6 +55,7 @@ class ServiceApp:
     jobs: JobService
     results: ResultService
     monitoring: MonitoringService
+    webhooks: WebhookService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -114,7 +120,10 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         engines = build_engines(settings)
         stack.push_async_callback(engines.close)
-        runner = SliceRunner(store, engines.get, events)
+        sender = WebhookSender(build_egress(settings))
+        stack.push_async_callback(sender.close)
+        dispatcher = Dispatcher(store.webhooks, sender)
+        runner = SliceRunner(store, engines.get, PokingEvents(events, dispatcher))
         stack.push_async_callback(runner.close)
         queue = DocketQueue(
             "memory://",
@@ -123,7 +132,7 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        yield CrawlerApp(store, queue, runner)
+        yield CrawlerApp(store, queue, runner, dispatcher)
 
 
 def build_accounts(settings: Settings, store: Store) -> AccountService:
@@ -140,14 +149,22 @@ def build_accounts(settings: Settings, store: Store) -> AccountService:
 
 
 def build_services(
-    settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
+    settings: Settings,
+    store: Store,
+    queue: Queue,
+    watch: JobWatch,
+    crawler_healthy: Callable[[], bool],
+    *,
+    courier: Courier,
 ) -> ServiceApp:
     """The use cases over an open store."""
+    webhooks = WebhookService(store.webhooks, build_egress(settings), courier, at_most=settings.max_webhooks)
     return ServiceApp(
         settings=settings,
         store=store,
         accounts=build_accounts(settings, store),
-        jobs=JobService(store, queue, watch, build_engines(settings).get),
+        jobs=JobService(store, queue, watch, build_engines(settings).get, webhooks),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
+        webhooks=webhooks,
     )

@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     crawler = CrawlerProcess(settings)
     async with open_store(settings) as store:
-        services = build_services(settings, store, crawler, crawler, lambda: crawler.healthy)
+        services = build_services(settings, store, crawler, crawler, lambda: crawler.healthy, courier=crawler)
         password = await services.accounts.ensure_admin()
         if password is not None:
             print(  # noqa: T201 -- shown once, and must not be in a log

@@ -17,6 +17,7 @@ class EventType(StrEnum):
     JOB_COMPLETED = "job.completed"
     JOB_FAILED = "job.failed"
     JOB_CANCELLED = "job.cancelled"
+    ITEM_BATCH = "item.batch"
 
 
 @dataclass(slots=True, frozen=True)

@@ -182,6 +182,8 @@ class Job:
     urls_asked: Sequence[str] = ()
     selectors_asked: Mapping[str, Any] = field(default_factory=dict)
     config_asked: Mapping[str, Any] = field(default_factory=dict)
+    webhook_url: str | None = None
+    webhook_events: Sequence[str] = ()
 
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""

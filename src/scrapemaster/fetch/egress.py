@@ -108,6 +108,16 @@ class EgressPolicy:
             return None
         return f"{address} is a {why} address; if it is meant, the operator can open it with SCRAPEMASTER_EGRESS_ALLOW"
 
+    def refusal(self, host: str, port: int) -> str | None:
+        """Why a host of a normal URL is refused that need not be resolved for it; None if it must be, or is open."""
+        name = host.rstrip(".").lower()
+        if name in _METADATA_NAMES:
+            return f"{host} is a cloud metadata service"
+        try:
+            return self.denial(ip_address(name.strip("[]")), port)
+        except ValueError:
+            return f"port {port} is not open to crawls" if port in BLOCKED_PORTS else None
+
     async def addresses(self, host: str, port: int) -> tuple[Address, ...]:
         """The addresses that a host (a name or an address, as in a normal URL) may be reached at.
 

@@ -66,6 +66,8 @@ class JobStore(Protocol):
         Sets `started_at` on the first `running`; `paused_at` on `paused`; adds to `paused_seconds` on
         leaving `paused`; `finished_at` on a terminal status, where every lease of the job is dropped too, so
         that late commits are refused. On leaving `running` `rate` becomes 0. `changes` may set `stop_reason`, `error`, `engine_used`.
+        In the same write the event that the move is (`webhook.event_of`), with the job as it is after it, goes into the outbox (`WebhookStore.events`);
+        before it, where the job is paused or ends, an `item.batch` of its rows not announced yet. An event that no enabled endpoint waits for may be left out.
         """
 
     async def warn(self, job_id: JobId, warnings: Sequence[str]) -> None:

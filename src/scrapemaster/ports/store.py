@@ -8,6 +8,7 @@ from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.users import UserStore
+from scrapemaster.ports.webhooks import WebhookStore
 
 
 class Store(Protocol):
@@ -31,6 +32,11 @@ class Store(Protocol):
     @property
     def users(self) -> UserStore:
         """Accounts."""
+        ...
+
+    @property
+    def webhooks(self) -> WebhookStore:
+        """Webhook endpoints, the outbox, deliveries."""
         ...
 
     async def open(self) -> None:

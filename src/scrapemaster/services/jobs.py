@@ -34,6 +34,7 @@ from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
+from scrapemaster.services.webhooks import JobHook, WebhookService
 
 #: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
 DEFAULT_PAGES_FOLLOWING = 100
@@ -54,6 +55,7 @@ class JobOrder:
     tags: Sequence[str] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     config_asked: Mapping[str, Any] = field(default_factory=dict)
+    hook: JobHook | None = None
 
 
 def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewRequest]]:
@@ -95,6 +97,8 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         urls_asked=() if urls == list(order.urls) else order.urls,
         selectors_asked=order.selectors,
         config_asked=order.config_asked,
+        webhook_url=order.hook.url if order.hook else None,
+        webhook_events=order.hook.events if order.hook else (),
     )
     return job, list(seeds.values())
 
@@ -126,17 +130,25 @@ class JobService:
     """Use cases of jobs. `sees` is whose jobs the caller may see; None for everybody's."""
 
     def __init__(
-        self, store: Store, queue: Queue, watch: JobWatch, engine_for: Callable[[EngineName], Engine]
+        self,
+        store: Store,
+        queue: Queue,
+        watch: JobWatch,
+        engine_for: Callable[[EngineName], Engine],
+        webhooks: WebhookService,
     ) -> None:
         self._store = store
         self._queue = queue
         self._watch = watch
         self._engine_for = engine_for
+        self._webhooks = webhooks
 
     async def create(self, order: JobOrder, owner: UserId) -> Job:
         """Take an order; the job is stored when this returns."""
         self._engine_for(order.engine)
         job, seeds = job_of(order, owner, time.time())
+        if order.hook is not None:
+            await self._webhooks.attach(job, order.hook)
         await self._store.jobs.add(job, seeds)
         await self._queue.wake(job.id, job.priority)
         return await self.get(job.id, None)

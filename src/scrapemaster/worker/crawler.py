@@ -21,7 +21,7 @@ from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
 from scrapemaster.settings import Settings, load_settings
-from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_line
+from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +61,14 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), orders)
     async with crawler_app(settings, events) as app:
         await app.store.frontier.release_all()
+        await app.store.webhooks.release(None)
         async with app.queue as queue:
 
             async def listen() -> None:
                 while line := await reader.readline():
                     message = from_line(line)
+                    if isinstance(message, Wake | Deliver):
+                        app.dispatcher.poke()
                     if isinstance(message, Wake):
                         await queue.wake(message.job_id, message.priority)
                 stop.set()
@@ -76,7 +79,8 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                     await asyncio.sleep(ALIVE_EVERY)
 
             tasks: list[asyncio.Task[None]] = [
-                asyncio.create_task(part) for part in (listen(), beat(), queue.until_broken())
+                asyncio.create_task(part)
+                for part in (listen(), beat(), queue.until_broken(), app.dispatcher.run())
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:

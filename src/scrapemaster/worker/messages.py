@@ -16,6 +16,10 @@ class Wake(msgspec.Struct, frozen=True, tag="wake"):
     priority: Priority
 
 
+class Deliver(msgspec.Struct, frozen=True, tag="deliver"):
+    """To the crawler: there is something to deliver."""
+
+
 class Happened(msgspec.Struct, frozen=True, tag="event"):
     """From the crawler: something happened to a job."""
 
@@ -26,19 +30,19 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """From the crawler, every second: its event loop turns."""
 
 
-_decoder = msgspec.json.Decoder(Wake | Happened | Alive)
+_decoder = msgspec.json.Decoder(Wake | Deliver | Happened | Alive)
 _encoder = msgspec.json.Encoder()
 
 
-def to_line(message: Wake | Happened | Alive) -> bytes:
+def to_line(message: Wake | Deliver | Happened | Alive) -> bytes:
     """The message as one line."""
     return _encoder.encode(message) + b"\n"
 
 
-def from_line(line: bytes) -> Wake | Happened | Alive:
+def from_line(line: bytes) -> Wake | Deliver | Happened | Alive:
     """The message a line holds; raises `ValueError` when it holds none."""
     try:
-        message: Wake | Happened | Alive = _decoder.decode(line)
+        message: Wake | Deliver | Happened | Alive = _decoder.decode(line)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
     return message

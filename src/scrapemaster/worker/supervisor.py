@@ -14,7 +14,7 @@ from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
 from scrapemaster.settings import Settings, settings_environment
-from scrapemaster.worker.messages import Happened, Wake, from_line, to_line
+from scrapemaster.worker.messages import Deliver, Happened, Wake, from_line, to_line
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ _RESTART_AFTER = (0.1, 10.0)
 
 
 class CrawlerProcess:
-    """The supervised crawler: a `Queue` for the services, and a `JobWatch`."""
+    """The supervised crawler: a `Queue` and a `Courier` for the services, and a `JobWatch`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,12 +77,11 @@ class CrawlerProcess:
 
     async def wake(self, job_id: JobId, priority: Priority) -> None:
         """See `ports.queue.Queue`. A message that is lost costs a second: the sweep finds the job."""
-        process = self._process
-        if process is None or process.stdin is None or process.stdin.is_closing():
-            return
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(to_line(Wake(job_id, priority)))
-            await process.stdin.drain()
+        await self._tell(Wake(job_id, priority))
+
+    async def nudge(self) -> None:
+        """See `ports.webhooks.Courier`."""
+        await self._tell(Deliver())
 
     async def changed(self, job_id: JobId, timeout: float) -> None:  # noqa: ASYNC109 -- the port's signature
         """See `ports.watch.JobWatch`."""
@@ -102,6 +101,14 @@ class CrawlerProcess:
         """Pass an event to those who watch its job."""
         for watcher in self._watchers.get(event.job_id, ()):
             watcher.set()
+
+    async def _tell(self, message: Wake | Deliver) -> None:
+        process = self._process
+        if process is None or process.stdin is None or process.stdin.is_closing():
+            return
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(to_line(message))
+            await process.stdin.drain()
 
     async def _keep(self) -> None:
         pause, longest = _RESTART_AFTER

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
-from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody
+from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody, NewJobAnswer
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import failed_page_view, job_view
 from scrapemaster.domain.ids import JobId
@@ -34,10 +34,14 @@ def as_json(content: Any, status: int = 200) -> JsonBytes:
     return JsonBytes(orjson.dumps(content), status)
 
 
-@router.post("", status_code=201, response_model=JobAnswer, responses=INVALID, summary="Create a job")
+@router.post("", status_code=201, response_model=NewJobAnswer, responses=INVALID, summary="Create a job")
 async def create(body: JobBody, caller: CallerHere, app: Services) -> Any:
     """The job is stored when this answers, and starts at once if a worker is free."""
-    return as_json(job_view(await app.jobs.create(body.to_order(), caller.user.id)), 201)
+    order = body.to_order()
+    shown = job_view(await app.jobs.create(order, caller.user.id))
+    if order.hook is not None:
+        shown["webhook_secret"] = order.hook.secret
+    return as_json(shown, 201)
 
 
 @router.get("", response_model=list[JobAnswer], responses=INVALID, summary="List jobs")
@@ -80,7 +84,7 @@ async def find(
     )
     answer = as_json([job_view(job) for job in jobs])
     answer.headers["X-Total-Count"] = str(total)
-    links = _links(request, skip, limit, total)
+    links = page_links(request, skip, limit, total)
     if links:
         answer.headers["Link"] = links
     return answer
@@ -165,13 +169,13 @@ async def errors(
     pages, total = await app.jobs.failures(JobId(job_id), caller.sees, skip=skip, limit=limit)
     answer = as_json([failed_page_view(page) for page in pages])
     answer.headers["X-Total-Count"] = str(total)
-    links = _links(request, skip, limit, total)
+    links = page_links(request, skip, limit, total)
     if links:
         answer.headers["Link"] = links
     return answer
 
 
-def _links(request: Request, skip: int, limit: int, total: int) -> str:
+def page_links(request: Request, skip: int, limit: int, total: int) -> str:
     """The Link header (RFC 8288) of a page of a list."""
     places = {"first": 0, "last": max(0, (total - 1) // limit * limit)}
     if skip > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -10,8 +11,12 @@ import orjson
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
+from scrapemaster.api.schemas.webhooks import WebhookEvent
+from scrapemaster.domain.events import EventType
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
+from scrapemaster.domain.webhook import JOB_HOOK_EVENTS
 from scrapemaster.services.jobs import JobOrder
+from scrapemaster.services.webhooks import JobHook
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
@@ -208,11 +213,34 @@ class JobBody(Body):
         [], max_length=50, description="Yours; echoed back, and jobs can be listed by tag."
     )
     meta: dict[str, Any] = Field({}, max_length=100, description="Yours; echoed back.")
+    webhook_url: Url | None = Field(
+        None,
+        description="Where to send this job's events, signed. Without `webhook_secret` the answer carries a secret, once.",
+        examples=["https://your-app.com/webhook"],
+    )
+    webhook_events: list[WebhookEvent] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="Events to send to `webhook_url`. Default: that the job ended, however it did.",
+        examples=[["job.completed", "job.failed"]],
+    )
+    webhook_secret: str | None = Field(
+        None,
+        max_length=200,
+        description="Your own signing secret: `whsec_` and the base64 of 24 to 64 random bytes.",
+    )
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         if (self.url is None) == (self.urls is None):
             raise ValueError("give either url or urls")
+        return self
+
+    @model_validator(mode="after")
+    def _hook_is_whole(self) -> Self:
+        if self.webhook_url is None and (self.webhook_events is not None or self.webhook_secret is not None):
+            raise ValueError("webhook_events and webhook_secret say nothing without webhook_url")
         return self
 
     @model_validator(mode="after")
@@ -236,7 +264,15 @@ class JobBody(Body):
             tags=self.tags,
             meta=self.meta,
             config_asked=self.config.model_dump(exclude_unset=True),
+            hook=self._hook(),
         )
+
+    def _hook(self) -> JobHook | None:
+        if self.webhook_url is None:
+            return None
+        events = [EventType(event) for event in self.webhook_events or JOB_HOOK_EVENTS]
+        hook = JobHook(self.webhook_url, list(dict.fromkeys(events)))
+        return hook if self.webhook_secret is None else replace(hook, secret=self.webhook_secret)
 
 
 class JobAnswer(Answer):
@@ -272,8 +308,20 @@ class JobAnswer(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    webhook_url: str | None = Field(description="Where this job's events are sent.")
+    webhook_events: list[str] = Field(description="Events sent there.", examples=[[]])
     selectors: dict[str, Any]
     config: dict[str, Any]
+
+
+class NewJobAnswer(JobAnswer):
+    """A job just made."""
+
+    webhook_secret: str | None = Field(
+        None,
+        description="Signs what is sent to `webhook_url`; only with one, and not shown again.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
 
 
 class FailedPageAnswer(Answer):

@@ -17,6 +17,7 @@ from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
+from scrapemaster.storage.sqlite.outbox import record_move
 
 _SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS} FROM jobs j JOIN tallies t ON t.job = j.no"
 _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
@@ -95,12 +96,12 @@ class SqliteJobs:
         def work(connection: sqlite3.Connection) -> Job | None:
             sources = [str(source) for source in sources_of(target)]
             row = connection.execute(
-                f"SELECT no, status FROM jobs WHERE id = ? AND status IN ({_marks(sources)})",
+                f"SELECT no, status, started_at FROM jobs WHERE id = ? AND status IN ({_marks(sources)})",
                 [job_id, *sources],
             ).fetchone()
             if row is None:
                 return None
-            number, source = row
+            number, source, started_at = row
             sets: dict[str, Any] = {"status": target, **changes}
             if source == JobStatus.PAUSED:
                 connection.execute(
@@ -123,7 +124,10 @@ class SqliteJobs:
                 connection.execute("UPDATE tallies SET rate = 0 WHERE job = ?", (number,))
             if target is JobStatus.COMPLETED:
                 connection.execute("UPDATE tallies SET progress = 100 WHERE job = ?", (number,))
-            return _get(connection, job_id)
+            job = _get(connection, job_id)
+            if job is not None:
+                record_move(connection, number, job, now, fresh=started_at is None)
+            return job
 
         return await self._database.write(work)
 

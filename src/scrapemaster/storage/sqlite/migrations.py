@@ -140,7 +140,66 @@ CREATE TABLE revoked_tokens (
 CREATE TABLE leftovers (job INTEGER PRIMARY KEY);
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+_WEBHOOKS = """
+-- job: the job whose own endpoint it is.
+CREATE TABLE webhook_endpoints (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    description TEXT,
+    job TEXT,
+    enabled INTEGER NOT NULL DEFAULT 1,
+    disabled_reason TEXT,
+    failing_since REAL,
+    old_secret TEXT,
+    old_secret_until REAL
+);
+CREATE INDEX webhook_endpoints_by_owner ON webhook_endpoints (owner);
+CREATE INDEX webhook_endpoints_of_jobs ON webhook_endpoints (created_at) WHERE job IS NOT NULL;
+
+-- The outbox: snapshot is the job as it was.
+CREATE TABLE webhook_events (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    at REAL NOT NULL,
+    job TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    first INTEGER,
+    last INTEGER
+);
+
+-- A pending delivery is due from due_at on; while it is leased, that is when the lease ends.
+CREATE TABLE webhook_deliveries (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    endpoint TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    type TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    once INTEGER NOT NULL DEFAULT 0,
+    holder TEXT,
+    attempts TEXT NOT NULL DEFAULT '[]',
+    body BLOB NOT NULL
+);
+CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (endpoint, no);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, due_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_held ON webhook_deliveries (holder) WHERE holder IS NOT NULL;
+CREATE INDEX webhook_deliveries_old ON webhook_deliveries (created_at);
+
+-- Rows that an item.batch told of, and when.
+ALTER TABLE tallies ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tallies ADD COLUMN announced_at REAL NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,6 +9,7 @@ from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.users import SqliteUsers
+from scrapemaster.storage.sqlite.webhooks import SqliteWebhooks
 
 
 class SqliteStore:
@@ -23,6 +24,7 @@ class SqliteStore:
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
         self.users = SqliteUsers(self._database)
+        self.webhooks = SqliteWebhooks(self._database)
 
     async def open(self) -> None:
         """See the port."""

@@ -1,0 +1,50 @@
+"""Jobs as users see them: in the REST API, and in what webhooks are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrapemaster.domain.job import Job
+from scrapemaster.export.timestamps import iso
+
+
+def _time(epoch: float | None) -> str | None:
+    return None if epoch is None else iso(epoch)
+
+
+def job_view(job: Job) -> dict[str, Any]:
+    """A job's object."""
+    counters = job.counters
+    urls = list(job.urls_asked or job.urls)
+    return {
+        "id": job.id,
+        "url": urls[0],
+        "urls": urls,
+        "name": job.name,
+        "tags": list(job.tags),
+        "meta": dict(job.meta),
+        "engine": str(job.engine),
+        "engine_used": job.engine_used,
+        "priority": str(job.priority),
+        "status": str(job.status),
+        "stop_reason": None if job.stop_reason is None else str(job.stop_reason),
+        "progress": int(job.progress) if job.progress == int(job.progress) else job.progress,
+        "pages_discovered": counters.discovered,
+        "pages_fetched": counters.fetched,
+        "pages_failed": counters.failed,
+        "pages_skipped": counters.skipped,
+        "items_scraped": counters.items,
+        "items_failed": counters.items_failed,
+        "bytes_downloaded": counters.bytes,
+        "rate": round(job.rate, 1),
+        "eta_seconds": job.eta_seconds(),
+        "error": job.error,
+        "warnings": list(job.warnings),
+        "created_at": iso(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "webhook_url": job.webhook_url,
+        "webhook_events": [str(event) for event in job.webhook_events],
+        "selectors": dict(job.selectors_asked),
+        "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
+    }
