@@ -80,6 +80,17 @@ async def test_only_the_state_machines_moves_are_made(store, source, target):
         assert (await store.jobs.get(job.id)).status is source
 
 
+async def test_a_move_from_one_status_alone_leaves_a_job_in_another_where_it_is(store):
+    job = make_job()
+    await store.jobs.add(job, [])
+    await store.jobs.transition(job.id, JobStatus.PAUSED, now=1_100.0)
+
+    moved = await store.jobs.transition(job.id, JobStatus.RUNNING, now=1_101.0, only_from=JobStatus.PENDING)
+
+    assert moved is None
+    assert (await store.jobs.get(job.id)).status is JobStatus.PAUSED
+
+
 async def test_times_and_reasons_are_kept(store):
     job = make_job()
     await store.jobs.add(job, [])

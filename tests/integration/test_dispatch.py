@@ -5,6 +5,7 @@ import time
 
 import pytest
 from receiver import receiver
+from tests.integration.test_webhook_sender import LOOPBACK
 
 from contract.conftest import BACKENDS, make_job
 from contract.test_webhooks import make_delivery, make_endpoint
@@ -14,7 +15,6 @@ from scrapemaster.domain.webhook import RETRY_SCHEDULE, DeliveryState, new_secre
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.services import dispatch as module
 from scrapemaster.services.dispatch import KEEP_SECONDS, SENDS_PER_ENDPOINT, SENDS_PER_OWNER, Dispatcher
-from tests.integration.test_webhook_sender import LOOPBACK
 
 
 class Clock:

@@ -144,7 +144,11 @@ class SliceRunner:
         if job.config.sitemap:
             await self._add_sitemap(job, run)
         started = await self._store.jobs.transition(
-            job.id, JobStatus.RUNNING, now=time.time(), engine_used=engine.name
+            job.id,
+            JobStatus.RUNNING,
+            now=time.time(),
+            only_from=JobStatus.PENDING,  # a user may have paused it since
+            engine_used=engine.name,
         )
         if started is None:
             await run.close()

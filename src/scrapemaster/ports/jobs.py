@@ -59,10 +59,18 @@ class JobStore(Protocol):
     async def find(self, query: JobQuery) -> tuple[list[Job], int]:
         """One page of the matching jobs (ties in order of id), and how many match in all."""
 
-    async def transition(self, job_id: JobId, target: JobStatus, *, now: float, **changes: Any) -> Job | None:
+    async def transition(
+        self,
+        job_id: JobId,
+        target: JobStatus,
+        *,
+        now: float,
+        only_from: JobStatus | None = None,
+        **changes: Any,
+    ) -> Job | None:
         """Move a job to `target` if the state machine allows it from where it is now, atomically.
 
-        Returns the job after it; None when the job is gone or may not go there (also when it is there already).
+        Returns the job after it; None when the job is gone or may not go there (also when it is there already), or is not `only_from`.
         Sets `started_at` on the first `running`; `paused_at` on `paused`; adds to `paused_seconds` on
         leaving `paused`; `finished_at` on a terminal status, where every lease of the job is dropped too, so
         that late commits are refused. On leaving `running` `rate` becomes 0. `changes` may set `stop_reason`, `error`, `engine_used`.

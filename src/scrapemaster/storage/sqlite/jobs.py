@@ -88,13 +88,21 @@ class SqliteJobs:
 
         return await self._database.read(work)
 
-    async def transition(self, job_id: JobId, target: JobStatus, *, now: float, **changes: Any) -> Job | None:
+    async def transition(
+        self,
+        job_id: JobId,
+        target: JobStatus,
+        *,
+        now: float,
+        only_from: JobStatus | None = None,
+        **changes: Any,
+    ) -> Job | None:
         """See the port."""
         if unknown := set(changes) - _CHANGES:
             raise TypeError(f"a transition cannot set {sorted(unknown)}")
 
         def work(connection: sqlite3.Connection) -> Job | None:
-            sources = [str(source) for source in sources_of(target)]
+            sources = [str(source) for source in sources_of(target) if only_from in {None, source}]
             row = connection.execute(
                 f"SELECT no, status, started_at FROM jobs WHERE id = ? AND status IN ({_marks(sources)})",
                 [job_id, *sources],
