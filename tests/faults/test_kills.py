@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from benchmarks.crawl import MANUAL, manuals
 from benchmarks.service import Service
 from benchmarks.tree import tree
 
@@ -67,6 +68,36 @@ def test_H41_killing_the_service_again_and_again_loses_and_doubles_no_row(crawle
         assert (job["status"], job["stop_reason"]) == ("completed", "finished")
         assert (job["pages_fetched"], job["pages_failed"], job["items_scraped"]) == (PAGES, 0, PAGES)
         assert_every_row_once(service, job["id"], PAGES)
+
+
+def test_H41_kills_in_the_crawl_of_a_real_manual_lose_and_double_no_row():
+    if not MANUAL.is_dir():
+        assert os.environ.get("CI") != "true", "CI must install postgresql-doc-15"
+        pytest.skip("postgresql-doc-15 is not installed")
+    chance = random.Random(241)
+    with manuals(copies=2 * KILLS) as (url, pages), Service() as service:
+        job = service.create(
+            url=url,
+            selectors={"title": "title::text"},
+            config={"follow_links": True, "max_pages": 1_000_000, "concurrency": 16},
+        )
+
+        for number in range(KILLS):
+            time.sleep(chance.uniform(0.2, 1.2))
+            pid = service.crawler_pid()
+            if number % 2:
+                service.kill()
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if number % 2:
+                service.start()
+
+        job = service.finished(job["id"], 300)
+        rows = Counter(row["url"] for row in service.rows(job["id"]))
+        assert (job["status"], job["stop_reason"]) == ("completed", "finished")
+        assert (len(rows), set(rows.values())) == (pages, {1})
+        assert (job["pages_fetched"], job["items_scraped"], job["pages_failed"]) == (pages, pages, 0)
 
 
 def test_H41_no_crawler_outlives_its_service():

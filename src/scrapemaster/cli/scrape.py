@@ -120,9 +120,11 @@ def figures_of(job: Job) -> str:
     """Pages, items, rate, errors and time left, in one line."""
     counters = job.counters
     eta = job.eta_seconds()
+    # A job that is over has no present rate: show what it came to.
+    rate = job.rate if job.finished_at is None else counters.fetched / max(job.run_seconds(0), 0.001)
     left = "" if eta is None else f" · {eta:.0f} s left"
     return (
-        f"{counters.fetched} pages · {counters.items} items · {job.rate:.0f} pages/s · "
+        f"{counters.fetched} pages · {counters.items} items · {rate:.0f} pages/s · "
         f"{counters.failed} errors{left}"
     )
 
