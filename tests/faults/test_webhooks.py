@@ -100,3 +100,19 @@ def test_H41_kills_around_the_ends_of_jobs_lose_and_double_no_message(crawler_al
             ids[message.data["id"]].add(message.id)
         assert {job_id: len(ids[job_id]) for job_id in jobs} == dict.fromkeys(jobs, 1)
         assert {one["id"] for one in found} == set().union(*ids.values())
+
+
+def test_H48_a_message_under_way_does_not_keep_the_service_from_ending(capfd):
+    with tree(10) as site, receiver() as target, Service() as service:
+        made = register(service, target.url("/hold"))
+        service.create(**order(site))
+        target.wait_for("/hold")
+
+        code = service.stop()
+
+        assert code == 0
+        assert "crawler.killed" not in capfd.readouterr().err
+        target.free.set()
+        service.start()
+        (delivery,) = all_delivered(service, made["id"], 1)
+        assert {message.id for message in target.messages} == {delivery["id"]}
