@@ -12,6 +12,8 @@ import pytest
 
 from contract.conftest import handled, running_job
 from scrapemaster.domain.errors import StoreBroken, StoreError, StoreUnavailable
+from scrapemaster.domain.job import JobStatus
+from scrapemaster.storage.sqlite import migrations
 from scrapemaster.storage.sqlite.store import SqliteStore
 
 WRITER = """
@@ -118,3 +120,29 @@ async def test_H43_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_spac
         await store.close()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+async def test_H49_a_database_of_the_first_schema_is_brought_up_to_date_with_its_jobs(tmp_path, monkeypatch):
+    path = tmp_path / "scrapemaster.db"
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "STEPS", migrations.STEPS[:1])
+        connection = sqlite3.connect(path)
+        migrations.migrate(connection, path)
+        spec = '{"selectors": {}, "config": {"max_pages": 3}, "meta": {"a": 1}, "selectors_asked": {}, "config_asked": {}}'
+        connection.execute(
+            "INSERT INTO jobs (id, owner, status, engine, priority, created_at, tags, urls, max_pages, spec) "
+            "VALUES ('old', 'ada', 'pending', 'auto', 'normal', 1.0, '[]', '[\"http://site/\"]', 3, ?)",
+            (spec,),
+        )
+        connection.execute("INSERT INTO tallies (job) VALUES (1)")
+        connection.commit()
+        connection.close()
+
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        job = await store.jobs.transition("old", JobStatus.RUNNING, now=2.0)
+        assert (job.meta, job.config.max_pages, job.webhook_url) == ({"a": 1}, 3, None)
+        assert await store.webhooks.events(1) == []
+    finally:
+        await store.close()

@@ -7,7 +7,7 @@ import pytest
 from receiver import receiver
 from tests.integration.test_webhook_sender import LOOPBACK
 
-from contract.conftest import BACKENDS, make_job
+from contract.conftest import BACKENDS, handled, make_job, request_of
 from contract.test_webhooks import make_delivery, make_endpoint
 from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.job import JobStatus
@@ -104,6 +104,48 @@ async def test_a_message_that_arrives_at_last_is_delivered(store, loop, clock, t
     first, second = target.messages
     assert (first.id, first.body) == (second.id, second.body)
     assert (await store.webhooks.get(endpoint.id)).failing_since is None
+
+
+async def test_new_rows_are_told_every_five_seconds_at_most_and_at_the_end(store, loop, clock, target):
+    await store.webhooks.add(make_endpoint(url=target.url("/ok"), events=["item.batch"]))
+    job = make_job(created_at=clock())
+    await store.jobs.add(job, [request_of("a")])
+    await store.jobs.transition(job.id, JobStatus.RUNNING, now=clock())
+
+    async def rows(name, count):
+        (leased,) = await store.frontier.lease(job.id, "h", 1, 30, now=clock())
+        link = request_of(f"after-{name}")
+        await store.frontier.commit(job.id, "h", [handled(leased, [b"{}"] * count, [link])])
+
+    def batches():
+        return [(one.data["batch"]["first"], one.data["batch"]["last"]) for one in target.messages]
+
+    await rows("a", 3)
+    await look(loop)
+    await rows("b", 2)
+    clock.ahead += 2
+    await look(loop)
+    assert batches() == [(1, 3)]
+    clock.ahead += 4
+    await look(loop)
+    assert batches() == [(1, 3), (4, 5)]
+    await rows("c", 1)
+    await store.jobs.transition(job.id, JobStatus.COMPLETED, now=clock())
+    await look(loop)
+    assert batches() == [(1, 3), (4, 5), (6, 6)]
+
+
+async def test_a_long_outbox_is_worked_off(store, loop, clock, target):
+    await store.webhooks.add(make_endpoint(url=target.url("/ok")))
+    jobs = await asyncio.gather(*(ended_job(store, clock) for _ in range(600)))
+
+    running = asyncio.create_task(loop.run())
+    await asyncio.to_thread(target.wait_for, "/ok", 600)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert {message.data["id"] for message in target.messages} == {job.id for job in jobs}
+    assert await store.webhooks.events(1) == []
 
 
 async def test_after_five_days_of_failures_the_endpoint_is_disabled(store, loop, clock, target):

@@ -44,6 +44,7 @@ _LOOK_EVERY = 1.0
 _PRUNE_EVERY = 60.0
 _PRUNE_AT_ONCE = 500
 _EVENTS_AT_ONCE = 64
+_EXPANSIONS = 8
 #: Seconds that messages under way are given when the loop is stopped.
 _GRACE = 1.0
 
@@ -99,17 +100,7 @@ class Dispatcher:
         if now - self._announced_at >= _LOOK_EVERY:
             self._announced_at = now
             await self._store.announce(every=BATCH_EVERY, now=now)
-        while len(events := await self._store.events(_EVENTS_AT_ONCE)) > 0:
-            expanded = await asyncio.gather(*(self._deliveries_of(event, now) for event in events))
-            # Asked for together, so that the store commits them together, in the order of events.
-            await asyncio.gather(
-                *(
-                    self._store.expand(event.id, deliveries)
-                    for event, deliveries in zip(events, expanded, strict=True)
-                )
-            )
-            if len(events) < _EVENTS_AT_ONCE:
-                break
+        await self._expand(now)
         await self._send_due()
         if now - self._pruned_at >= _PRUNE_EVERY:
             pruned = await self._store.prune(before=now - KEEP_SECONDS, limit=_PRUNE_AT_ONCE)
@@ -120,6 +111,22 @@ class Dispatcher:
         """Return when nothing is under way."""
         while self._sends:
             await asyncio.wait(self._sends)
+
+    async def _expand(self, now: float) -> None:
+        """Make deliveries of events; some hundreds at most, so that sending does not wait for a long outbox."""
+        for _ in range(_EXPANSIONS):
+            events = await self._store.events(_EVENTS_AT_ONCE)
+            if not events:
+                return
+            expanded = await asyncio.gather(*(self._deliveries_of(event, now) for event in events))
+            # Asked for together, so that the store commits them together, in the order of events.
+            await asyncio.gather(
+                *(
+                    self._store.expand(event.id, deliveries)
+                    for event, deliveries in zip(events, expanded, strict=True)
+                )
+            )
+        self.poke()
 
     async def _deliveries_of(self, event: OutboxEvent, now: float) -> list[Delivery]:
         listeners = await self._store.listeners(event.job.owner, event.job.id, event.type)

@@ -3,7 +3,7 @@ import pytest
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import new_job_id
 from scrapemaster.domain.job import Priority
-from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_line
+from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,7 @@ from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_li
         Wake(new_job_id(), Priority.HIGH),
         Happened(Event(EventType.JOB_COMPLETED, new_job_id(), 1_700_000_000.5)),
         Alive(),
+        Deliver(),
     ],
 )
 def test_a_message_is_one_short_line_and_comes_back_as_it_was(message):
