@@ -14,17 +14,24 @@ from scrapemaster.services.views import job_view
 
 #: What stands in a message for a secret of the job's config: receivers are to be told of the job, not of its passwords.
 MASK = "***"
+#: Start URLs that a message names at most: receivers often refuse bodies of more than a megabyte.
+URLS_NAMED = 100
+#: What an `item.batch` leaves out, because it comes every few seconds and is kept for thirty days.
+_NOT_IN_BATCHES = ("urls", "selectors", "config")
 
 
 def body_of(event: OutboxEvent) -> bytes:
     """The message that tells of an event: type, timestamp, and the job as the REST API showed it then.
 
-    Values of `config.headers` and `config.cookies` and a proxy's credentials are masked. An `item.batch` has `batch` besides: `first` and `last`
-    row, `count`, and the `cursor` with which `GET /results/{id}` begins at the first.
+    Values of `config.headers` and `config.cookies` and a proxy's credentials are masked, and of `urls` the first hundred are named. An
+    `item.batch` has `batch` besides: `first` and `last` row, `count`, and the `cursor` with which `GET /results/{id}` begins at the
+    first; it lacks the job's `urls`, `selectors` and `config`.
     """
     job = job_view(event.job)
-    data = {**job, "config": _without_secrets(job["config"])}
+    data = {**job, "urls": job["urls"][:URLS_NAMED], "config": _without_secrets(job["config"])}
     if event.first is not None and event.last is not None:
+        for name in _NOT_IN_BATCHES:
+            del data[name]
         data["batch"] = {
             "first": event.first,
             "last": event.last,

@@ -23,6 +23,16 @@ def test_a_batch_says_which_rows_and_where_to_get_them():
     message = json.loads(body_of(OutboxEvent("e", EventType.ITEM_BATCH, 1_500.0, JOB, 11, 42)))
 
     assert message["data"]["batch"] == {"first": 11, "last": 42, "count": 32, "cursor": "10"}
+    assert not {"urls", "selectors", "config"} & set(message["data"])
+    assert message["data"]["url"] == JOB.urls[0]
+
+
+def test_of_many_start_urls_the_first_hundred_are_named():
+    many = replace(JOB, urls=[f"http://site/{number}" for number in range(10_000)])
+
+    body = body_of(OutboxEvent("e", EventType.JOB_COMPLETED, 1_500.0, many))
+
+    assert json.loads(body)["data"]["urls"] == many.urls[:100]
 
 
 def test_no_password_of_the_jobs_config_is_sent_along():
