@@ -167,18 +167,22 @@ def fail_pending(connection: sqlite3.Connection, endpoint_id: str) -> None:
     )
 
 
-def prune(connection: sqlite3.Connection, before: float, limit: int) -> int:
-    """See `ports.webhooks.WebhookStore.prune`."""
-    old = connection.execute(
+def orphaned(connection: sqlite3.Connection) -> list[str]:
+    """Endpoints that are gone and have deliveries still."""
+    return [endpoint for (endpoint,) in connection.execute(_ORPHANED)]
+
+
+def prune(connection: sqlite3.Connection, before: float, gone: Sequence[str], limit: int) -> int:
+    """Delete up to `limit` deliveries that are old and over, or whose endpoint is among those `gone`; returns how many."""
+    count = connection.execute(
         "DELETE FROM webhook_deliveries WHERE no IN (SELECT no FROM webhook_deliveries "
         "WHERE created_at < ? AND state != 'pending' LIMIT ?)",
         (before, limit),
     ).rowcount
-    orphans = 0
-    for (endpoint,) in connection.execute(_ORPHANED).fetchall():
-        orphans += connection.execute(
+    for endpoint in gone:
+        count += connection.execute(
             "DELETE FROM webhook_deliveries WHERE no IN "
             "(SELECT no FROM webhook_deliveries WHERE endpoint = ? LIMIT ?)",
-            (endpoint, max(0, limit - old - orphans)),
+            (endpoint, max(0, limit - count)),
         ).rowcount
-    return old + orphans
+    return count

@@ -46,6 +46,13 @@ _FIELDS = (
 )
 _COLUMNS = ", ".join("job" if name == "job_id" else name for name in _FIELDS)
 _CHANGES = frozenset({"url", "events", "description", "enabled"})
+#: Jobs' own endpoints whose job is gone, with nothing left to be sent to them.
+_ABANDONED = (
+    "SELECT e.id FROM webhook_endpoints e WHERE e.job IS NOT NULL AND e.created_at < ? "
+    "AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = e.job) "
+    "AND NOT EXISTS (SELECT 1 FROM webhook_events v WHERE v.job = e.job) "
+    "AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint = e.id AND d.state = 'pending')"
+)
 #: Running jobs with rows to announce, where somebody asked for that.
 _ANNOUNCEABLE = (
     "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.status IN ('pending', 'running') "
@@ -299,17 +306,17 @@ class SqliteWebhooks:
     async def prune(self, *, before: float, limit: int) -> int:
         """See the port."""
 
-        def work(connection: sqlite3.Connection) -> int:
-            connection.execute(
-                "DELETE FROM webhook_endpoints WHERE job IS NOT NULL AND created_at < ? "
-                "AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = webhook_endpoints.job) "
-                "AND NOT EXISTS (SELECT 1 FROM webhook_events v WHERE v.job = webhook_endpoints.job) "
-                "AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d "
-                "WHERE d.endpoint = webhook_endpoints.id AND d.state = 'pending')",
-                (before,),
-            )
-            return rows_of.prune(connection, before, limit)
+        def look(connection: sqlite3.Connection) -> tuple[list[str], list[tuple[str]]]:
+            abandoned = connection.execute(f"{_ABANDONED} LIMIT ?", (before, limit)).fetchall()
+            return rows_of.orphaned(connection), abandoned
 
+        def work(connection: sqlite3.Connection) -> int:
+            # Neither comes back: endpoints' and jobs' ids are never used again.
+            connection.executemany("DELETE FROM webhook_endpoints WHERE id = ?", abandoned)
+            return rows_of.prune(connection, before, gone, limit)
+
+        # Looking takes long where there is much, and must not keep writers waiting.
+        gone, abandoned = await self._database.read(look)
         return await self._database.write(work)
 
 
