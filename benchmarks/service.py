@@ -52,6 +52,8 @@ class Service:
                 "SCRAPEMASTER_EGRESS_ALLOW": "127.0.0.0/8",
                 "SCRAPEMASTER_ADMIN_PASSWORD": PASSWORD,
                 "SCRAPEMASTER_LOG_LEVEL": "warning",
+                "SCRAPEMASTER_RATE_LIMIT": "off",
+                "SCRAPEMASTER_REGISTER_LIMIT": "off",
                 **self._settings,
             },
         )

@@ -7,7 +7,7 @@ import fcntl
 import ipaddress
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
+from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
@@ -26,11 +27,17 @@ from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.webhooks import Courier
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
+from scrapemaster.services.api_keys import ApiKeyService
+from scrapemaster.services.callers import Callers
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.tokens import Tokens
+from scrapemaster.services.users import Removal, UserService
 from scrapemaster.services.webhooks import WebhookService
+from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -51,7 +58,11 @@ class ServiceApp:
 
     settings: Settings
     store: Store
+    callers: Callers
+    limits: RateLimits
     accounts: AccountService
+    api_keys: ApiKeyService
+    users: UserService
     jobs: JobService
     results: ResultService
     monitoring: MonitoringService
@@ -135,17 +146,37 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
         yield CrawlerApp(store, queue, runner, dispatcher)
 
 
-def build_accounts(settings: Settings, store: Store) -> AccountService:
-    """The use cases of accounts over an open store."""
+@dataclass(slots=True, frozen=True)
+class AccountsApp:
+    """The use cases around accounts."""
+
+    callers: Callers
+    limits: RateLimits
+    accounts: AccountService
+    api_keys: ApiKeyService
+    users: UserService
+
+
+def build_accounts(settings: Settings, store: Store, removals: Sequence[Removal] = ()) -> AccountsApp:
+    """The use cases of accounts over an open store. `removals` take away what a user owns when it is deleted."""
     given, password = settings.secret_key, settings.admin_password
     rules = AccountRules(
-        signing_key=given.get_secret_value() if given else signing_key_in(prepare_data_dir(settings)),
         registration=settings.registration,
-        token_ttl=settings.token_ttl,
+        register_limit=parse_rate_limit(settings.register_limit),
         admin_username=settings.admin_username,
         admin_password=password.get_secret_value() if password else None,
     )
-    return AccountService(store.users, rules)
+    key = given.get_secret_value() if given else signing_key_in(prepare_data_dir(settings))
+    tokens = Tokens(key, settings.token_ttl)
+    windows = Windows()
+    accounts = AccountService(store.users, rules, tokens, windows)
+    return AccountsApp(
+        callers=Callers(store.users, store.api_keys, tokens),
+        limits=RateLimits(windows, parse_rate_limit(settings.rate_limit)),
+        accounts=accounts,
+        api_keys=ApiKeyService(store.api_keys),
+        users=UserService(store.users, accounts, removals),
+    )
 
 
 def build_services(
@@ -159,11 +190,18 @@ def build_services(
 ) -> ServiceApp:
     """The use cases over an open store."""
     webhooks = WebhookService(store.webhooks, build_egress(settings), courier, at_most=settings.max_webhooks)
+    jobs = JobService(store, queue, watch, build_engines(settings).get, webhooks)
+    # Whatever else a user owns is to be removed here too.
+    account = build_accounts(settings, store, [webhooks.remove_all_of, jobs.remove_all_of])
     return ServiceApp(
         settings=settings,
         store=store,
-        accounts=build_accounts(settings, store),
-        jobs=JobService(store, queue, watch, build_engines(settings).get, webhooks),
+        callers=account.callers,
+        limits=account.limits,
+        accounts=account.accounts,
+        api_keys=account.api_keys,
+        users=account.users,
+        jobs=jobs,
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
         webhooks=webhooks,

@@ -15,6 +15,7 @@ import uvloop
 from scrapemaster import __version__
 from scrapemaster.api.app import create_app
 from scrapemaster.bootstrap import build_services, only_one, open_store
+from scrapemaster.connection import bounded
 from scrapemaster.domain.errors import InvalidSetting
 from scrapemaster.settings import Settings
 from scrapemaster.worker.supervisor import CrawlerProcess
@@ -59,7 +60,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE,
                 timeout_keep_alive=75,
-                h11_max_incomplete_event_size=65_536,
+                http=bounded(settings.client_timeout),
+                ws="none",
+                # uvicorn alone would believe any process of this machine.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
             )
         )
         loop = asyncio.get_running_loop()

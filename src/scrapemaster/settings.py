@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,11 +12,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from scrapemaster.domain import rate_limit
 from scrapemaster.domain.errors import InvalidSetting
 
 PREFIX = "SCRAPEMASTER_"
 #: Names that belong to the test suite.
 _TESTS = "SCRAPEMASTER_TEST_"
+#: A scheme, a host, perhaps a port (RFC 6454, section 6.2).
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -43,6 +47,32 @@ class Settings(BaseSettings):
     )
     registration: bool = Field(default=True, description="Whether anybody may register an account.")
     token_ttl: int = Field(86_400, ge=60, le=31_536_000, description="Seconds a login lasts.")
+    register_limit: str = Field(
+        "20/hour",
+        pattern=rate_limit.PATTERN,
+        description="Registrations from one address (an IPv6 network of 64 bits counts as one), or `off`.",
+    )
+    rate_limit: str = Field(
+        "100/hour",
+        pattern=rate_limit.PATTERN,
+        description="API requests of one user, such as `100/hour` or `20/15minute`, or `off`; an admin may give a user another limit.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks of the reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by "
+        "commas. Without them every client seems to come from the proxy's address.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may call the API from a browser, such as `https://app.example.com`, separated by commas; "
+        "`*` means any.",
+    )
+    client_timeout: float = Field(
+        30.0,
+        ge=0.1,
+        le=3_600,
+        description="Seconds a client has to send a request, and one more for each 4 KiB of it; then the connection is closed.",
+    )
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Networks that may be crawled although they are not public, such as `10.1.0.0/16,127.0.0.1`, "
@@ -81,7 +111,17 @@ class Settings(BaseSettings):
             raise ValueError("must have 8 to 128 characters")
         return value
 
-    @field_validator("egress_allow", mode="before")
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        origins = [text for part in parts if (text := str(part).strip())]
+        for text in origins:
+            if text != "*" and _ORIGIN.fullmatch(text) is None:
+                raise ValueError(f"{text!r} is not an origin such as https://app.example.com, without a path")
+        return tuple(origins)
+
+    @field_validator("egress_allow", "trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: Any) -> Any:
         parts = value.split(",") if isinstance(value, str) else value

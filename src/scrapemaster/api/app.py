@@ -6,13 +6,25 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
+from scrapemaster.api.headers import SecurityHeaders
+from scrapemaster.api.identify import Identify
 from scrapemaster.api.middleware import BodyLimit, RequestId
-from scrapemaster.api.routers import accounts, health, jobs, monitoring, results, webhooks
+from scrapemaster.api.routers import (
+    accounts,
+    api_keys,
+    health,
+    jobs,
+    monitoring,
+    results,
+    users,
+    webhooks,
+)
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -24,16 +36,33 @@ POST a URL and selectors, get rows.
 3. `GET /api/v1/jobs/{id}?wait=30` until it is over.
 4. `GET /api/v1/results/{id}`, or `/export?format=csv`.
 
+Programs use an API key (`POST /api/v1/auth/keys`) as `X-API-Key` or `Authorization: Bearer sm_…`. Each user may make 100 requests
+an hour unless the server is set up otherwise: `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (epoch seconds) on every
+authenticated response tell what is left; past it comes 429 with `Retry-After`.
+
 Errors have a `detail` that is a sentence; every response has an `X-Request-ID` that is in the server's log too.
 """
 _TAGS = [
-    {"name": "accounts", "description": "Registering, signing in and out."},
+    {"name": "accounts", "description": "Registering, signing in and out, API keys."},
+    {"name": "users", "description": "Managing accounts; for admins."},
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
+#: Bearer tokens and keys are sent by the page itself: no cookies, so no credentials in the sense of CORS.
+_CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": [
+        "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-API-Key", "X-Request-ID",
+    ],
+    "expose_headers": [
+        "Content-Disposition", "Link", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining",
+        "X-RateLimit-Reset", "X-Request-ID", "X-Total-Count",
+    ],
+    "max_age": 3_600,
+}  # fmt: skip
 
 
 def create_app(services: ServiceApp) -> FastAPI:
@@ -50,13 +79,18 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, jobs, results, webhooks, monitoring):
+    for module in (accounts, api_keys, users, jobs, results, webhooks, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)
     install_error_handlers(app)
+    # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
+    app.add_middleware(Identify, callers=services.callers, limits=services.limits)
+    if services.settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)
     app.add_middleware(RequestId)
+    app.add_middleware(SecurityHeaders)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
 
     @app.get("/", include_in_schema=False)

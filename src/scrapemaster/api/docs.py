@@ -9,6 +9,8 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagge
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
+from scrapemaster.api.headers import page_policy
+
 _ASSETS = Path(__file__).parent / "assets"
 _TITLE = "ScrapeMaster API"
 
@@ -19,26 +21,35 @@ def install_docs(app: FastAPI) -> None:
 
     @app.get("/api/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/api/openapi.json",
-            title=_TITLE,
-            oauth2_redirect_url="/api/docs/oauth2-redirect",
-            swagger_js_url="/api/assets/swagger-ui-bundle.js",
-            swagger_css_url="/api/assets/swagger-ui.css",
-            swagger_favicon_url="/api/assets/favicon.svg",
-            swagger_ui_parameters={"persistAuthorization": True, "displayRequestDuration": True},
+        return _guarded(
+            get_swagger_ui_html(
+                openapi_url="/api/openapi.json",
+                title=_TITLE,
+                oauth2_redirect_url="/api/docs/oauth2-redirect",
+                swagger_js_url="/api/assets/swagger-ui-bundle.js",
+                swagger_css_url="/api/assets/swagger-ui.css",
+                swagger_favicon_url="/api/assets/favicon.svg",
+                swagger_ui_parameters={"persistAuthorization": True, "displayRequestDuration": True},
+            )
         )
 
     @app.get("/api/docs/oauth2-redirect", include_in_schema=False)
     async def redirect() -> HTMLResponse:
-        return get_swagger_ui_oauth2_redirect_html()
+        return _guarded(get_swagger_ui_oauth2_redirect_html())
 
     @app.get("/api/redoc", include_in_schema=False)
     async def redoc() -> HTMLResponse:
-        return get_redoc_html(
-            openapi_url="/api/openapi.json",
-            title=_TITLE,
-            redoc_js_url="/api/assets/redoc.standalone.js",
-            redoc_favicon_url="/api/assets/favicon.svg",
-            with_google_fonts=False,
+        return _guarded(
+            get_redoc_html(
+                openapi_url="/api/openapi.json",
+                title=_TITLE,
+                redoc_js_url="/api/assets/redoc.standalone.js",
+                redoc_favicon_url="/api/assets/favicon.svg",
+                with_google_fonts=False,
+            )
         )
+
+
+def _guarded(page: HTMLResponse) -> HTMLResponse:
+    page.headers["Content-Security-Policy"] = page_policy(bytes(page.body))
+    return page

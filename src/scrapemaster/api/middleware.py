@@ -51,7 +51,7 @@ class RequestId:
                         "type": "internal_error",
                         "request_id": request_id.decode(),
                     }
-                    await _answer(send_with_id, 500, content)
+                    await answer_json(send_with_id, 500, content)
 
 
 class BodyLimit:
@@ -97,16 +97,17 @@ class BodyLimit:
 
     async def _refuse(self, send: Send) -> None:
         content = {"detail": f"the body is larger than {self._limit:,} bytes", "type": "too_large"}
-        await _answer(send, 413, content, [(b"connection", b"close")])
+        await answer_json(send, 413, content, [(b"connection", b"close")])
 
 
 class _TooLarge(Exception):
     pass
 
 
-async def _answer(
+async def answer_json(
     send: Send, status: int, content: dict[str, str], headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
+    """Send a whole JSON response."""
     body = orjson.dumps(content)
     await send(
         {

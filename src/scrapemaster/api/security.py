@@ -1,19 +1,33 @@
-"""Who makes a request."""
+"""Who makes a request, as routes see it, and as the OpenAPI document tells it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from scrapemaster.bootstrap import ServiceApp
-from scrapemaster.domain.errors import NotAuthenticated
-from scrapemaster.services.accounts import Caller
+from scrapemaster.domain.errors import Forbidden, NotAuthenticated
+from scrapemaster.services.callers import Caller
+
+PREFIX = "/api/v1"
+#: Routes that anybody may use: credentials are not looked at.
+OPEN = frozenset({f"{PREFIX}/auth/register", f"{PREFIX}/auth/login"})
+#: Where the middleware leaves the caller, or the error that says why there is none.
+CALLER = "caller"
 
 #: Where Swagger's Authorize button signs in.
-_SCHEME = OAuth2PasswordBearer(
-    "/api/v1/auth/login", auto_error=False, description="Sign in with name and password."
+_PASSWORD = OAuth2PasswordBearer(
+    f"{PREFIX}/auth/login",
+    auto_error=False,
+    description="Sign in with name and password. An API key does as a bearer token too.",
+)
+_API_KEY = APIKeyHeader(
+    name="X-API-Key",
+    auto_error=False,
+    scheme_name="ApiKey",
+    description="A key made with `POST /auth/keys`.",
 )
 
 
@@ -26,10 +40,29 @@ def services(request: Request) -> ServiceApp:
 Services = Annotated[ServiceApp, Depends(services)]
 
 
-async def _caller(app: Services, token: Annotated[str | None, Depends(_SCHEME)]) -> Caller:
-    if token is None:
-        raise NotAuthenticated
-    return await app.accounts.caller(token)
+async def _caller(
+    request: Request,
+    _token: Annotated[str | None, Depends(_PASSWORD)],
+    _key: Annotated[str | None, Depends(_API_KEY)],
+) -> Caller:
+    found = request.scope["state"].get(CALLER)
+    if isinstance(found, Caller):
+        return found
+    raise found if isinstance(found, Exception) else NotAuthenticated
 
 
 CallerHere = Annotated[Caller, Depends(_caller)]
+
+
+async def _admin(caller: CallerHere) -> Caller:
+    if not caller.is_admin:
+        raise Forbidden("only an admin may do this")
+    return caller
+
+
+AdminHere = Annotated[Caller, Depends(_admin)]
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from; behind a trusted proxy, what that says."""
+    return request.client.host if request.client else ""

@@ -20,7 +20,8 @@ class User:
     """An account.
 
     `username` keeps the spelling it was registered with; `name_key` (its case-folded form) is what must be
-    unique. `token_epoch` is written into tokens; raising it revokes all of them at once.
+    unique. `token_epoch` is written into tokens; raising it revokes all of them at once. `rate_limit` is the
+    account's own limit as `domain.rate_limit` reads it; None for the service's.
     """
 
     id: UserId
@@ -31,6 +32,7 @@ class User:
     email: str | None = None
     disabled: bool = False
     token_epoch: int = 0
+    rate_limit: str | None = None
 
     @property
     def name_key(self) -> str:

@@ -87,6 +87,9 @@ class JobStore(Protocol):
     async def delete(self, job_id: JobId) -> bool:
         """Remove a job, its requests and its results; False when there was none."""
 
+    async def delete_of(self, owner: UserId) -> int:
+        """Remove all jobs of an owner as `delete` does, whatever they do now; how many they were. Leases end with them."""
+
     async def unfinished(self) -> list[tuple[JobId, Priority]]:
         """Jobs that are pending or running, oldest first."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from scrapemaster.ports.api_keys import ApiKeyStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
@@ -37,6 +38,11 @@ class Store(Protocol):
     @property
     def webhooks(self) -> WebhookStore:
         """Webhook endpoints, the outbox, deliveries."""
+        ...
+
+    @property
+    def api_keys(self) -> ApiKeyStore:
+        """Keys of programs."""
         ...
 
     async def open(self) -> None:

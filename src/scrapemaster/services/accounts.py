@@ -2,88 +2,86 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
+import contextlib
 import os
 import re
 import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import jwt
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+import structlog
 
-from scrapemaster.domain.errors import Conflict, Forbidden, InvalidInput, NotAuthenticated
-from scrapemaster.domain.ids import UserId, new_user_id, uuid7
+from scrapemaster.domain.errors import Conflict, Forbidden, InvalidInput, NotAuthenticated, NotFound
+from scrapemaster.domain.ids import new_user_id
+from scrapemaster.domain.network import network_of
+from scrapemaster.domain.rate_limit import RateLimit
 from scrapemaster.domain.user import Role, User
 from scrapemaster.ports.users import UserStore
+from scrapemaster.services.callers import Caller
+from scrapemaster.services.passwords import NOBODY, Passwords
+from scrapemaster.services.throttle import LoginThrottle
+from scrapemaster.services.tokens import Tokens
+from scrapemaster.services.windows import Windows
 
-#: Argon2id with 46 MiB, one pass, one lane: the first choice of the OWASP Password Storage Cheat Sheet (2024).
-_HASHER = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
-#: Verified when there is no such user, so that the answer takes as long.
-_NOBODY = _HASHER.hash(secrets.token_hex(16))
-#: Hashes computed at once: each takes its memory.
-_AT_ONCE = 4
+log = structlog.get_logger(__name__)
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,64}")
-_ALGORITHM = "HS256"
-_ISSUER = "scrapemaster"
-_AUDIENCE = "scrapemaster-api"
-_CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]
-#: A token we make has some 400 characters.
-_LONGEST_TOKEN = 4_096
 
 
 @dataclass(slots=True, frozen=True)
 class AccountRules:
-    """What settings say about accounts. `token_ttl` is in seconds."""
+    """What settings say about accounts. `register_limit` is for one network; None: no limit."""
 
-    signing_key: str
     registration: bool
-    token_ttl: int
+    register_limit: RateLimit | None
     admin_username: str
     admin_password: str | None
 
 
-@dataclass(slots=True, frozen=True)
-class Caller:
-    """Who makes a request. `jti` and `expires_at` (epoch seconds) identify the token it came with."""
-
-    user: User
-    jti: str
-    expires_at: float
-
-    @property
-    def sees(self) -> UserId | None:
-        """Whose things the caller may see: its own; None for everybody's."""
-        return None if self.user.role is Role.ADMIN else self.user.id
-
-
 class AccountService:
-    """Use cases of accounts."""
+    """Use cases of accounts. `address` is where a request comes from."""
 
-    def __init__(self, users: UserStore, rules: AccountRules) -> None:
+    def __init__(
+        self,
+        users: UserStore,
+        rules: AccountRules,
+        tokens: Tokens,
+        windows: Windows,
+        passwords: Passwords | None = None,
+    ) -> None:
         self._users = users
         self._rules = rules
-        self._hashing = asyncio.Semaphore(_AT_ONCE)
+        self._tokens = tokens
+        self._windows = windows
+        self._passwords = passwords or Passwords()
+        self._throttle = LoginThrottle(windows, users)
 
-    async def register(self, username: str, password: str, email: str | None = None) -> User:
-        """Make an account with the role `user`; raises `Forbidden`, `InvalidInput` or `Conflict`."""
+    async def register(self, username: str, password: str, email: str | None, address: str) -> User:
+        """Make an account with the role `user`; raises `Forbidden`, `TooMany`, `InvalidInput` or `Conflict`."""
         if not self._rules.registration:
             raise Forbidden("registration is switched off on this server; ask its admin for an account")
+        limit = self._rules.register_limit
+        if limit is not None:
+            spent = await self._windows.hit(f"register/{network_of(address)}", limit)
+            spent.check("too many registrations from your address; try again later")
         return await self.add(username, password, Role.USER, email)
 
-    async def add(self, username: str, password: str, role: Role, email: str | None = None) -> User:
+    async def add(
+        self,
+        username: str,
+        password: str,
+        role: Role,
+        email: str | None = None,
+        rate_limit: str | None = None,
+    ) -> User:
         """Make an account; raises `InvalidInput` or `Conflict`."""
         if _NAME.fullmatch(username) is None:
             raise InvalidInput("username must have 3 to 64 of A-Z a-z 0-9 _ . -", ("username",))
-        if not 8 <= len(password) <= 128:
-            raise InvalidInput("password must have 8 to 128 characters", ("password",))
         if await self._users.by_name(username.casefold()) is not None:
             raise Conflict(f"the name {username!r} is taken")
-        user = User(new_user_id(), username, await self._hash(password), role, time.time(), email)
+        hashed = await self._passwords.hash(password)
+        user = User(new_user_id(), username, hashed, role, time.time(), email, rate_limit=rate_limit)
         await self._users.add(user)
         return user
 
@@ -96,73 +94,49 @@ class AccountService:
         await self.add(self._rules.admin_username, password, Role.ADMIN)
         return None if given else password
 
-    async def login(self, username: str, password: str) -> tuple[str, int]:
-        """A token and how many seconds it lasts; raises `NotAuthenticated`, in the same time whatever is wrong."""
-        user = await self._users.by_name(username.casefold()) if _NAME.fullmatch(username) else None
-        matches = len(password) <= 1_024 and await self._verify(
-            user.password_hash if user else _NOBODY, password
-        )
-        if user is None or not matches or user.disabled:
-            raise NotAuthenticated("Incorrect username or password")
-        if _HASHER.check_needs_rehash(user.password_hash):
-            await self._users.update(dataclasses.replace(user, password_hash=await self._hash(password)))
-        return self._token(user), self._rules.token_ttl
+    async def login(self, username: str, password: str, address: str) -> tuple[str, int]:
+        """A token and how many seconds it lasts.
 
-    async def caller(self, token: str) -> Caller:
-        """Who a token stands for; raises `NotAuthenticated`, the same for whatever is wrong."""
-        claims = self._claims(token)
-        user = await self._users.by_id(UserId(str(claims["sub"])))
-        if user is None or user.disabled or claims.get("epoch") != user.token_epoch:
-            raise NotAuthenticated
-        if await self._users.token_revoked(str(claims["jti"])):
-            raise NotAuthenticated
-        return Caller(user, str(claims["jti"]), float(claims["exp"]))
+        Raises `NotAuthenticated`, in the same words and after the same work whatever is wrong, or `TooMany` after too
+        many wrong passwords, whether or not there is such an account.
+        """
+        valid = _NAME.fullmatch(username) is not None
+        name_key = username.casefold() if valid else ""
+        user = await self._users.by_name(name_key)
+        attempt = await self._throttle.admit(name_key, network_of(address), user)
+        matches = await self._passwords.matches(user.password_hash if user else NOBODY, password)
+        if user is None or not matches or user.disabled:
+            # Not the name: people type passwords into the wrong field.
+            log.info("login.failed", user_id=user.id if user else None, address=address)
+            raise NotAuthenticated("Incorrect username or password")
+        await self._throttle.succeeded(attempt, user)
+        if self._passwords.outdated(user.password_hash):
+            with contextlib.suppress(Conflict, NotFound, InvalidInput):
+                hashed = await self._passwords.hash(password)
+                await self._users.change(user.id, if_hash=user.password_hash, password_hash=hashed)
+        return self._tokens.make(user), self._tokens.seconds
+
+    async def change_password(self, caller: Caller, current: str, new: str, address: str) -> None:
+        """Set another password and revoke every token of the account; API keys stay.
+
+        Raises `Forbidden` when `current` is wrong, which is counted as a failed login is; `InvalidInput`, `TooMany`, and `Conflict`
+        when it was changed at the same moment.
+        """
+        user = caller.user
+        attempt = await self._throttle.admit(user.name_key, network_of(address), user)
+        if not await self._passwords.matches(user.password_hash, current):
+            log.info("password.wrong", user_id=user.id, address=address)
+            raise Forbidden("the current password is wrong")
+        await self._throttle.succeeded(attempt, user)
+        hashed = await self._passwords.hash(new, "new_password")
+        await self._users.change(user.id, if_hash=user.password_hash, revoke=True, password_hash=hashed)
+        log.info("password.changed", user_id=user.id)
 
     async def logout(self, caller: Caller) -> None:
-        """Revoke the token the caller came with."""
-        await self._users.revoke_token(caller.jti, caller.expires_at)
-
-    def _token(self, user: User) -> str:
-        now = int(time.time())
-        claims = {
-            "iss": _ISSUER,
-            "aud": _AUDIENCE,
-            "sub": user.id,
-            "iat": now,
-            "nbf": now,
-            "exp": now + self._rules.token_ttl,
-            "jti": uuid7(),
-            "epoch": user.token_epoch,
-        }
-        return jwt.encode(claims, self._rules.signing_key, _ALGORITHM)
-
-    def _claims(self, token: str) -> dict[str, Any]:
-        if len(token) > _LONGEST_TOKEN:
-            raise NotAuthenticated
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._rules.signing_key,
-                algorithms=[_ALGORITHM],
-                audience=_AUDIENCE,
-                issuer=_ISSUER,
-                leeway=5,
-                options={"require": _CLAIMS},
-            )
-        except (jwt.PyJWTError, ValueError):
-            raise NotAuthenticated from None
-        return claims
-
-    async def _hash(self, password: str) -> str:
-        async with self._hashing:
-            return await asyncio.to_thread(_HASHER.hash, password)
-
-    async def _verify(self, hashed: str, password: str) -> bool:
-        async with self._hashing:
-            try:
-                return await asyncio.to_thread(_HASHER.verify, hashed, password)
-            except (VerificationError, InvalidHashError):
-                return False
+        """Revoke the token the caller came with; raises `Conflict` for an API key."""
+        if caller.token is None:
+            raise Conflict("an API key is not signed in: delete the key to end its use")
+        await self._users.revoke_token(caller.token.jti, caller.token.expires_at)
 
 
 def signing_key_in(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -206,6 +207,18 @@ class JobService:
                 return  # it ended in between; its results stay for another look
             return
         await self._store.jobs.delete(job_id)
+
+    async def remove_all_of(self, owner: UserId) -> None:
+        """Cancel an owner's jobs that are not over, then remove all of them with their results."""
+        for status in (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.PAUSED):
+            while True:
+                jobs, _ = await self.find(JobQuery(owner=owner, status=status, limit=100))
+                if not jobs:
+                    break
+                for job in jobs:
+                    with contextlib.suppress(Conflict, NotFound):  # it ended in between
+                        await self.cancel(job.id, None)
+        await self._store.jobs.delete_of(owner)
 
     async def failures(
         self, job_id: JobId, sees: UserId | None, *, skip: int, limit: int

@@ -71,6 +71,15 @@ class WebhookService:
         await self._store.add(endpoint, at_most=self._at_most)
         return endpoint
 
+    async def remove_all_of(self, owner: UserId) -> None:
+        """Remove an owner's endpoints; those of its jobs go with the jobs."""
+        while True:
+            endpoints, _ = await self._store.find(owner, limit=100)
+            if not endpoints:
+                return
+            for endpoint in endpoints:
+                await self._store.remove(endpoint.id)
+
     async def attach(self, job: Job, hook: JobHook) -> None:
         """Register a job's own endpoint, before the job is stored, so that none of its events is missed.
 

@@ -10,9 +10,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from scrapemaster.api.schemas.accounts import Credentials, Registration, TokenAnswer, UserAnswer
-from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, UNAUTHENTICATED
-from scrapemaster.api.security import CallerHere, Services
+from scrapemaster.api.schemas.accounts import (
+    Credentials,
+    PasswordChange,
+    Registration,
+    TokenAnswer,
+    UserAnswer,
+)
+from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, THROTTLED, UNAUTHENTICATED
+from scrapemaster.api.security import CallerHere, Services, address_of
 from scrapemaster.domain.user import User
 from scrapemaster.export.timestamps import iso
 
@@ -57,12 +63,14 @@ def user_view(user: User) -> dict[str, Any]:
     "/register",
     status_code=201,
     response_model=UserAnswer,
-    responses={**FORBIDDEN, **CONFLICT, **INVALID},
+    responses={**FORBIDDEN, **CONFLICT, **INVALID, **THROTTLED},
     summary="Make an account",
 )
-async def register(body: Registration, app: Services) -> Any:
-    """Anybody may, unless the operator switched it off (403). A name that is taken gives 409."""
-    return user_view(await app.accounts.register(body.username, body.password, body.email))
+async def register(body: Registration, request: Request, app: Services) -> Any:
+    """Anybody may, unless the operator switched it off (403). A name that is taken gives 409, many registrations from one address 429."""
+    return user_view(
+        await app.accounts.register(body.username, body.password, body.email, address_of(request))
+    )
 
 
 @router.post(
@@ -73,21 +81,43 @@ async def register(body: Registration, app: Services) -> Any:
     openapi_extra=_LOGIN_BODY,
 )
 async def login(request: Request, app: Services) -> Any:
-    """Send name and password as a form or as JSON. Send the token with every other request as `Authorization: Bearer …`."""
+    """Send name and password as a form or as JSON. Send the token with every other request as `Authorization: Bearer …`.
+
+    Wrong name and wrong password get the same 401, many of them 429.
+    """
     credentials = await _credentials(request)
-    token, seconds = await app.accounts.login(credentials.username, credentials.password)
+    token, seconds = await app.accounts.login(credentials.username, credentials.password, address_of(request))
     return {"access_token": token, "token_type": "bearer", "expires_in": seconds}
 
 
 @router.get("/me", response_model=UserAnswer, responses=UNAUTHENTICATED, summary="Who am I")
 async def me(caller: CallerHere) -> Any:
-    """The account the token belongs to."""
+    """The account the token or the API key belongs to."""
     return user_view(caller.user)
 
 
-@router.post("/logout", status_code=204, responses=UNAUTHENTICATED, summary="Revoke the token")
+@router.post(
+    "/password",
+    status_code=204,
+    responses={**UNAUTHENTICATED, **FORBIDDEN, **CONFLICT, **INVALID},
+    summary="Change the password",
+)
+async def change_password(
+    body: PasswordChange, request: Request, caller: CallerHere, app: Services
+) -> Response:
+    """Revokes all of the account's tokens, that of this request too: sign in anew. API keys stay.
+
+    A wrong current password gives 403, many of them 429, as with logins.
+    """
+    await app.accounts.change_password(caller, body.current_password, body.new_password, address_of(request))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/logout", status_code=204, responses={**UNAUTHENTICATED, **CONFLICT}, summary="Revoke the token"
+)
 async def logout(caller: CallerHere, app: Services) -> Response:
-    """The token of this request is not accepted any more."""
+    """The token of this request is not accepted any more. An API key is deleted instead (409)."""
     await app.accounts.logout(caller)
     return Response(status_code=204)
 

@@ -8,22 +8,26 @@ from pydantic import Field
 
 from scrapemaster.api.schemas.base import Answer, Body
 
+NAME = Field(
+    pattern=r"^[A-Za-z0-9_.-]{3,64}$",
+    description="3 to 64 of A-Z a-z 0-9 _ . - ; compared without regard to case.",
+    examples=["ada"],
+)
+NEW_PASSWORD = Field(
+    min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"]
+)
+EMAIL = Field(
+    None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="For the admin to reach the user.",
+    examples=["ada@example.com"],
+)  # fmt: skip
+
 
 class Registration(Body):
     """A new account."""
 
-    username: str = Field(
-        pattern=r"^[A-Za-z0-9_.-]{3,64}$",
-        description="3 to 64 of A-Z a-z 0-9 _ . - ; compared without regard to case.",
-        examples=["ada"],
-    )
-    password: str = Field(
-        min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"]
-    )
-    email: str | None = Field(
-        None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="For the admin to reach you.",
-        examples=["ada@example.com"],
-    )  # fmt: skip
+    username: str = NAME
+    password: str = NEW_PASSWORD
+    email: str | None = EMAIL
 
 
 class Credentials(Body):
@@ -31,6 +35,17 @@ class Credentials(Body):
 
     username: str = Field(max_length=256, examples=["ada"])
     password: str = Field(max_length=1_024, examples=["correct horse battery"])
+
+
+class PasswordChange(Body):
+    """The password there is, and the one there shall be."""
+
+    current_password: str = Field(
+        max_length=1_024, description="The password until now.", examples=["correct horse battery"]
+    )
+    new_password: str = Field(
+        min_length=8, max_length=128, description="8 to 128 characters.", examples=["another horse battery"]
+    )
 
 
 class UserAnswer(Answer):

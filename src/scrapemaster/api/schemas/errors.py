@@ -41,8 +41,12 @@ def _error(description: str, model: type[Answer]) -> dict[str, Any]:
     return {"description": description, "model": model}
 
 
+THROTTLED: dict[int | str, dict[str, Any]] = {
+    429: _error("A limit is spent; try again after `Retry-After` seconds.", TypedErrorAnswer)
+}
 UNAUTHENTICATED: dict[int | str, dict[str, Any]] = {
-    401: _error("Missing, wrong, expired or revoked credentials.", ErrorAnswer)
+    401: _error("Missing, wrong, expired or revoked credentials.", ErrorAnswer),
+    **THROTTLED,
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: _error("There is none, or it is somebody else's.", ErrorAnswer)
@@ -54,6 +58,7 @@ INVALID: dict[int | str, dict[str, Any]] = {
 FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _error("Known, but not allowed.", TypedErrorAnswer)}
 COMMON: dict[int | str, dict[str, Any]] = {
     400: _error("The body cannot be read.", TypedErrorAnswer),
+    408: _error("The request came too slowly.", TypedErrorAnswer),
     413: _error("The body is too large.", TypedErrorAnswer),
     500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),
     503: _error("The store does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer),

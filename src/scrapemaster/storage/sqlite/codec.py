@@ -101,6 +101,7 @@ USER_FIELDS = (
     "email",
     "disabled",
     "token_epoch",
+    "rate_limit",
 )
 USER_COLUMNS = ", ".join(USER_FIELDS)
 

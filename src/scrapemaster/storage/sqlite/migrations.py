@@ -199,7 +199,29 @@ ALTER TABLE tallies ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tallies ADD COLUMN announced_at REAL NOT NULL DEFAULT 0;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS)
+_ACCOUNTS = """
+ALTER TABLE users ADD COLUMN rate_limit TEXT;
+CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    hashed TEXT NOT NULL UNIQUE,
+    prefix TEXT NOT NULL,
+    last4 TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    last_used_at REAL
+) WITHOUT ROWID;
+CREATE INDEX api_keys_by_owner ON api_keys (owner);
+CREATE TABLE known_networks (
+    owner TEXT NOT NULL,
+    network TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (owner, network)
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ACCOUNTS)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

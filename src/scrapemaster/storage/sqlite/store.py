@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
@@ -25,6 +26,7 @@ class SqliteStore:
         self.results = SqliteResults(self._database)
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
+        self.api_keys = SqliteApiKeys(self._database)
 
     async def open(self) -> None:
         """See the port."""

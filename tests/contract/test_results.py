@@ -1,12 +1,5 @@
-from dataclasses import replace
-
-import pytest
-
 from contract.conftest import handled, running_job
-from scrapemaster.domain.errors import Conflict, NotFound
-from scrapemaster.domain.ids import new_user_id
 from scrapemaster.domain.item import result_id
-from scrapemaster.domain.user import Role, User
 
 
 async def job_with_rows(store, count):
@@ -53,47 +46,6 @@ async def test_rows_are_the_same_after_deterministic_work_is_done_again(store):
 
     assert ids[0] == ids[1]
     assert ids[0][0] == result_id(first.fingerprint, 0)
-
-
-def user(name, **changes):
-    return replace(User(new_user_id(), name, "hash", Role.USER, 5.0, "a@b.c"), **changes)
-
-
-async def test_a_user_is_found_by_id_and_by_name_in_any_case(store):
-    ada = user("Ada")
-    await store.users.add(ada)
-
-    assert await store.users.by_id(ada.id) == ada
-    assert await store.users.by_name("ada") == ada
-    assert await store.users.by_name("eve") is None
-    assert await store.users.count() == 1
-
-
-async def test_a_name_can_be_had_once(store):
-    await store.users.add(user("Ada"))
-
-    with pytest.raises(Conflict):
-        await store.users.add(user("aDA"))
-
-
-async def test_a_user_can_be_changed(store):
-    ada = user("Ada")
-    await store.users.add(ada)
-    changed = replace(ada, role=Role.ADMIN, disabled=True, token_epoch=3, password_hash="other")
-
-    await store.users.update(changed)
-
-    assert await store.users.by_id(ada.id) == changed
-    with pytest.raises(NotFound):
-        await store.users.update(user("eve"))
-
-
-async def test_a_revoked_token_stays_revoked(store):
-    await store.users.revoke_token("j1", 9e9)
-    await store.users.revoke_token("j1", 9e9)
-
-    assert await store.users.token_revoked("j1")
-    assert not await store.users.token_revoked("j2")
 
 
 async def test_a_closed_store_can_be_closed_again(store):

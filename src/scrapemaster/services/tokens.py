@@ -1,0 +1,77 @@
+"""The tokens that a login gives."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import jwt
+
+from scrapemaster.domain.errors import NotAuthenticated
+from scrapemaster.domain.ids import UserId, uuid7
+from scrapemaster.domain.user import User
+
+_ALGORITHM = "HS256"
+_ISSUER = "scrapemaster"
+_AUDIENCE = "scrapemaster-api"
+_CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]
+#: Characters; a token we make has some 400.
+_LONGEST = 4_096
+#: Seconds that clocks may differ.
+_LEEWAY = 5
+
+
+@dataclass(slots=True, frozen=True)
+class Token:
+    """What a token says. `epoch` is the account's `token_epoch` when it was made; `expires_at` is in epoch seconds."""
+
+    user_id: UserId
+    jti: str
+    epoch: int
+    expires_at: float
+
+
+class Tokens:
+    """Makes and reads tokens (JWT, RFC 7519), signed with `key`, each good for `seconds`."""
+
+    def __init__(self, key: str, seconds: int) -> None:
+        self._key = key
+        self.seconds = seconds
+
+    def make(self, user: User) -> str:
+        """A token for the account as it is now."""
+        now = int(time.time())
+        claims = {
+            "iss": _ISSUER,
+            "aud": _AUDIENCE,
+            "sub": user.id,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.seconds,
+            "jti": uuid7(),
+            "epoch": user.token_epoch,
+        }
+        return jwt.encode(claims, self._key, _ALGORITHM)
+
+    def read(self, text: str) -> Token:
+        """What a token of ours says; raises `NotAuthenticated`, the same for whatever is wrong."""
+        if len(text) > _LONGEST:
+            raise NotAuthenticated
+        try:
+            claims = jwt.decode(
+                text,
+                self._key,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                leeway=_LEEWAY,
+                options={"require": _CLAIMS},
+            )
+            return Token(
+                UserId(str(claims["sub"])),
+                str(claims["jti"]),
+                int(claims.get("epoch", -1)),
+                float(claims["exp"]),
+            )
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise NotAuthenticated from None
