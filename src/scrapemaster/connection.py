@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 #: Bytes of a request's head, and of its URL alone: what Apache and nginx take by default, rounded up (8 KiB a line, 32 KiB in all).
@@ -15,8 +15,8 @@ MAX_HEAD = 65_536
 MAX_URL = 8_192
 #: Bytes a second that a body must come at, in the long run.
 _SLOWEST = 4_096
-#: Seconds a client may read nothing of a response that is waiting for it.
-_STUCK = 60.0
+#: How many times as long a client may leave a response unread that is waiting for it.
+_STUCK = 2
 _SENTENCES = {
     400: ("bad_request", "this is not HTTP that can be read"),
     408: ("timeout", "the request came too slowly"),
@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
 
     A request must be complete `seconds` after its first byte (or, on a new connection, after it was made), plus a second
     for each 4 KiB that came: a client that sends a byte a second is cut, a large body on a thin line is not. This holds for
-    what is left of a body after the response too. A client that stops reading its response is cut after a minute.
+    what is left of a body after the response too. A client that stops reading its response is cut after twice that time.
     """
 
     #: Set by `bounded`.
@@ -54,6 +54,7 @@ class Connection(HttpToolsProtocol):
         self._head = 0
         #: Bytes since the parser last told of something: it keeps an unfinished header or trailer in memory.
         self._untold = 0
+        self._running: RequestResponseCycle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
 
@@ -66,6 +67,11 @@ class Connection(HttpToolsProtocol):
         """See asyncio."""
         self._settled()
         self._flows()
+        if self._running is not None:
+            # uvicorn tells only the last one of several requests that were sent at once.
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -82,7 +88,7 @@ class Connection(HttpToolsProtocol):
         """See asyncio."""
         super().pause_writing()
         if self._stuck is None:
-            self._stuck = self.loop.call_later(_STUCK, self.transport.abort)
+            self._stuck = self.loop.call_later(_STUCK * self.seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """See asyncio."""
@@ -130,6 +136,10 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's signature
         """Answer what the parser refused, in our words."""
         self._refuse(self._status)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _expect(self) -> None:
         """A request is to be complete in time from now on."""

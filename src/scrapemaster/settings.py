@@ -71,7 +71,8 @@ class Settings(BaseSettings):
         30.0,
         ge=0.1,
         le=3_600,
-        description="Seconds a client has to send a request, and one more for each 4 KiB of it; then the connection is closed.",
+        description="Seconds a client has to send a request, and one more for each 4 KiB of it; and half the seconds it may leave a "
+        "response unread. Then the connection is closed.",
     )
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

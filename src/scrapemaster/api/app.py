@@ -14,7 +14,7 @@ from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.headers import SecurityHeaders
 from scrapemaster.api.identify import Identify
-from scrapemaster.api.middleware import BodyLimit, RequestId
+from scrapemaster.api.middleware import BodyLimit, Faults, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
@@ -86,9 +86,11 @@ def create_app(services: ServiceApp) -> FastAPI:
     install_error_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
+    app.add_middleware(Faults)
     app.add_middleware(Identify, callers=services.callers, limits=services.limits)
     if services.settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)
+    app.add_middleware(Faults)
     app.add_middleware(RequestId)
     app.add_middleware(SecurityHeaders)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it

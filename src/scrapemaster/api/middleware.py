@@ -13,13 +13,11 @@ from scrapemaster.domain.ids import uuid7
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+_REQUEST_ID = "request_id"
 
 
 class RequestId:
-    """Gives each request an id (the client's own, if it is a plain one), shows it in `X-Request-ID` and in the log.
-
-    A fault of ours becomes a 500 that carries the id, and no trace.
-    """
+    """Gives each request an id (the client's own, if it is a plain one), shows it in `X-Request-ID` and in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,27 +29,50 @@ class RequestId:
             return
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if _ID.fullmatch(given) else uuid7().encode()
-        started = False
+        scope.setdefault("state", {})[_REQUEST_ID] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:  # the last line: every fault gets an answer
-                log.exception("request.fault", method=scope["method"], path=scope["path"])
-                if not started:
-                    content = {
-                        "detail": "Internal server error",
-                        "type": "internal_error",
-                        "request_id": request_id.decode(),
-                    }
-                    await answer_json(send_with_id, 500, content)
+            await self._app(scope, receive, send_with_id)
+
+
+class Faults:
+    """Makes a fault of ours a 500 that carries the request's id, and no trace.
+
+    To be put around the routes, so that what adds headers sees the answer, and around everything else as the last line.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_and_know(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_know)
+        except Exception:  # every fault gets an answer
+            log.exception("request.fault", method=scope["method"], path=scope["path"])
+            if started:
+                return  # the connection is closed, so that the client does not take a part for the whole
+            content = {
+                "detail": "Internal server error",
+                "type": "internal_error",
+                "request_id": scope["state"][_REQUEST_ID],
+            }
+            await answer_json(send, 500, content)
 
 
 class BodyLimit:
