@@ -23,16 +23,23 @@ TERMINAL = {"completed", "failed", "cancelled"}
 class Service:
     """`scrapemaster serve` on a free port, allowed to reach loopback.
 
-    `core` pins it, crawler included. `data_dir` outlives it when given. Use as a context manager.
+    `core` pins it, crawler included. `data_dir` outlives it when given. What it logs is added to `log`. Use as a context manager.
     """
 
-    def __init__(self, data_dir: Path | None = None, core: int | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        core: int | None = None,
+        log: Path | None = None,
+        **settings: str,
+    ) -> None:
         self._temporary = None if data_dir else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.data_dir = data_dir or Path(self._temporary.name if self._temporary else ".")
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}/api/v1"
         self.http = requests.Session()
         self._core = core
+        self._log = log
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,19 +51,22 @@ class Service:
     def start(self) -> None:
         """Start it, wait until it can serve, and sign in."""
         pin = ["taskset", "-c", str(self._core)] if self._core is not None else []
-        self._process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
-            + ["--port", str(self.port), "--data-dir", str(self.data_dir)],
-            env={
-                **os.environ,
-                "SCRAPEMASTER_EGRESS_ALLOW": "127.0.0.0/8",
-                "SCRAPEMASTER_ADMIN_PASSWORD": PASSWORD,
-                "SCRAPEMASTER_LOG_LEVEL": "warning",
-                "SCRAPEMASTER_RATE_LIMIT": "off",
-                "SCRAPEMASTER_REGISTER_LIMIT": "off",
-                **self._settings,
-            },
-        )
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context(self._log.open("ab")) if self._log else None
+            self._process = subprocess.Popen(
+                [*pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
+                + ["--port", str(self.port), "--data-dir", str(self.data_dir)],
+                env={
+                    **os.environ,
+                    "SCRAPEMASTER_EGRESS_ALLOW": "127.0.0.0/8",
+                    "SCRAPEMASTER_ADMIN_PASSWORD": PASSWORD,
+                    "SCRAPEMASTER_LOG_LEVEL": "warning",
+                    "SCRAPEMASTER_RATE_LIMIT": "off",
+                    "SCRAPEMASTER_REGISTER_LIMIT": "off",
+                    **self._settings,
+                },
+                stderr=log,
+            )
         self._wait_ready()
         answer = self.http.post(
             f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=10

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
 from scrapemaster.settings import Settings
 
@@ -29,12 +30,7 @@ def set_up_logs(settings: Settings) -> None:
         _one_line,
     ]
     renderer: list[Any] = (
-        [
-            # Plain tracebacks: the ones with local variables would show secrets.
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -66,5 +62,16 @@ def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if isinstance(value, str) and _CONTROL.search(value):
-            event[key] = _CONTROL.sub(lambda match: repr(match[0])[1:-1], value)
+            event[key] = _escaped(value)
     return event
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def _traceback(target: TextIO, exc_info: ExcInfo) -> None:
+    """Plain, as the one with local variables would show secrets; indented and escaped, as an error's text may be a stranger's."""
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    target.writelines(f"\n    {_escaped(line)}" for line in plain.getvalue().strip("\n").split("\n"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.domain.errors import Forbidden, NotAuthenticated
 from scrapemaster.services.callers import Caller
+
+log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 #: Routes that anybody may use: credentials are not looked at.
@@ -65,4 +68,14 @@ AdminHere = Annotated[Caller, Depends(_admin)]
 
 def address_of(request: Request) -> str:
     """Where the request comes from; behind a trusted proxy, what that says."""
+    state = request.app.state
+    if "x-forwarded-for" in request.headers and not state.services.settings.trusted_proxies:
+        if not getattr(state, "proxy_told", False):
+            log.warning(
+                "proxy.not_trusted",
+                address=request.client.host if request.client else None,
+                hint="X-Forwarded-For is ignored: if this is your reverse proxy, name it in SCRAPEMASTER_TRUSTED_PROXIES; "
+                "until then limits by address count all its clients as one",
+            )
+        state.proxy_told = True
     return request.client.host if request.client else ""
