@@ -102,6 +102,7 @@ def main() -> None:
             "SCRAPEMASTER_ADMIN_USERNAME": USER,
             "SCRAPEMASTER_ADMIN_PASSWORD": password,
             "SCRAPEMASTER_LOG_LEVEL": "warning",
+            "SCRAPEMASTER_RATE_LIMIT": "off",  # the progress bar asks often
         }
         if options.url is None:
             console.print(
