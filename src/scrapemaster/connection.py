@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-#: Bytes of a request's head, and of its URL alone: what Apache and nginx take by default, rounded up (8 KiB a line, 32 KiB in all).
+#: Bytes of a request's head, and of its URL alone; nginx takes 32 KiB and 8 KiB by default, Apache 8 KiB for the URL.
 MAX_HEAD = 65_536
 MAX_URL = 8_192
 #: Bytes a second that a body must come at, in the long run.

@@ -82,6 +82,20 @@ def test_H36_nothing_forges_lines_and_no_secret_is_written(tmp_path, kind):
     assert not re.search(r"^\S*FORGED", log, re.MULTILINE)
 
 
+def test_a_proxy_that_is_not_named_is_told_of_once(tmp_path):
+    with Service(log=tmp_path / "log") as service:
+        for _ in range(3):
+            requests.post(
+                f"{service.base}/auth/login",
+                json={"username": "ada", "password": "some password"},
+                headers={"X-Forwarded-For": "192.0.2.1"},
+            )
+
+    log = (tmp_path / "log").read_text()
+    assert log.count("proxy.not_trusted") == 1
+    assert "SCRAPEMASTER_TRUSTED_PROXIES" in log
+
+
 @pytest.mark.parametrize("kind", ["console", "json"])
 def test_H36_an_exceptions_text_forges_nothing_either(kind):
     program = (
