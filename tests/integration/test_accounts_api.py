@@ -224,7 +224,7 @@ def test_the_last_enabled_admin_stays(service):
     assert service.http.get(f"{service.base}/auth/me").status_code == 200
 
 
-def test_a_deleted_user_leaves_no_job_behind(service, person):
+def test_a_deleted_user_leaves_nothing_behind(service, person):
     ada = person()
     with tree(50) as site:
         order = {"url": site, "selectors": {"n": "p.n::text"}}
@@ -232,12 +232,15 @@ def test_a_deleted_user_leaves_no_job_behind(service, person):
         service.finished(done["id"])
         slow = {**order, "config": {"delay": 30, "follow_links": True, "max_pages": 50}}
         running = ada.post(f"{service.base}/jobs", json=slow).json()
+        hook = {"webhook_url": "http://127.0.0.1:4999/hook", "events": ["job.cancelled"]}
+        endpoint = ada.post(f"{service.base}/webhooks", json=hook).json()
 
         assert service.http.delete(f"{service.base}/users/{ada.id}").status_code == 204
 
         for job in (done, running):
             assert service.http.get(f"{service.base}/jobs/{job['id']}").status_code == 404
             assert service.http.get(f"{service.base}/results/{job['id']}").status_code == 404
+        assert service.http.get(f"{service.base}/webhooks/{endpoint['id']}").status_code == 404
         # The service goes on.
         again = service.finished(service.create(**order)["id"])
         assert again["status"] == "completed"

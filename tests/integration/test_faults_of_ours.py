@@ -21,12 +21,15 @@ class Nobody:
     def publish(self, event):
         """Nobody hears."""
 
+    async def nudge(self):
+        """Nobody hears."""
+
 
 @pytest.fixture
 async def application(tmp_path):
     settings = load_settings(data_dir=tmp_path, cors_origins=("https://app.example",))
     async with open_store(settings) as store:
-        services = build_services(settings, store, Nobody(), Nobody(), lambda: True)
+        services = build_services(settings, store, Nobody(), Nobody(), lambda: True, courier=Nobody())
         await services.accounts.add("ada", "a good password", Role.USER)
         app = create_app(services)
 

@@ -43,7 +43,7 @@ def unknown(_owner, _base):
 
 
 def webhook(owner, base):
-    body = {"webhook_url": "http://127.0.0.1:9/hook", "events": ["job.completed"]}
+    body = {"webhook_url": "http://127.0.0.1:4999/hook", "events": ["job.completed"]}
     return made(owner.post(f"{base}/webhooks", json=body))
 
 

@@ -1,4 +1,4 @@
-"""Slowing down those who guess passwords, and not those who know them. See docs/decisions/005."""
+"""Slowing down those who guess passwords, and not those who know them. See docs/decisions/008."""
 
 from __future__ import annotations
 
