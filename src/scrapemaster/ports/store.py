@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from scrapemaster.ports.frontier import Frontier
+from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.users import UserStore
@@ -26,6 +27,11 @@ class Store(Protocol):
     @property
     def results(self) -> ResultStore:
         """Rows."""
+        ...
+
+    @property
+    def log(self) -> JobLog:
+        """What happened to jobs."""
         ...
 
     @property

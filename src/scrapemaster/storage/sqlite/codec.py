@@ -13,7 +13,16 @@ from scrapemaster.domain.job import Counters, Job
 from scrapemaster.domain.user import User
 
 #: What a job was ordered as and never changes, kept as one JSON text.
-_SPEC = ("selectors", "config", "meta", "urls_asked", "selectors_asked", "config_asked")
+_SPEC = (
+    "selectors",
+    "config",
+    "meta",
+    "urls_asked",
+    "selectors_asked",
+    "config_asked",
+    "retry_of",
+    "schedule_id",
+)
 
 JOB_COLUMNS = (
     "j.id, j.owner, j.urls, j.spec, j.created_at, j.engine, j.engine_used, j.priority, j.name, j.tags, "
@@ -32,6 +41,7 @@ COUNTER_NAMES = (
     "items",
     "items_failed",
     "bytes",
+    "fetch_ms",
 )
 COUNTER_COLUMNS = ", ".join(f"t.{name}" for name in COUNTER_NAMES)
 

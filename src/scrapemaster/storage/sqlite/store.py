@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
+from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.users import SqliteUsers
@@ -22,6 +23,7 @@ class SqliteStore:
         self.jobs = SqliteJobs(self._database)
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
+        self.log = SqliteJobLog(self._database)
         self.users = SqliteUsers(self._database)
 
     async def open(self) -> None:
