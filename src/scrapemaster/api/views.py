@@ -37,6 +37,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "items_scraped": counters.items,
         "items_failed": counters.items_failed,
         "bytes_downloaded": counters.bytes,
+        "cost": {"bytes": counters.bytes, "seconds": counters.fetch_ms / 1_000},
         "rate": round(job.rate, 1),
         "eta_seconds": job.eta_seconds(),
         "error": job.error,
@@ -44,6 +45,8 @@ def job_view(job: Job) -> dict[str, Any]:
         "created_at": iso(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
+        "retry_of": job.retry_of,
+        "schedule_id": job.schedule_id,
         "selectors": dict(job.selectors_asked),
         "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
     }

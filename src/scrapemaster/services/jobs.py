@@ -12,6 +12,7 @@ from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.scope import Scope
 from scrapemaster.domain.errors import Conflict, InvalidInput, InvalidUrl, NotFound
 from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.idempotency import OrderKey
 from scrapemaster.domain.ids import JobId, UserId, new_job_id
 from scrapemaster.domain.job import (
     TERMINAL,
@@ -99,6 +100,28 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
     return job, list(seeds.values())
 
 
+def retry_of(job: Job, now: float) -> Job:
+    """A new job with the order of one that is over, for its failed pages."""
+    return Job(
+        id=new_job_id(),
+        owner=job.owner,
+        urls=job.urls,
+        selectors=job.selectors,
+        config=job.config,
+        created_at=now,
+        engine=job.engine,
+        priority=job.priority,
+        name=job.name,
+        tags=job.tags,
+        meta=job.meta,
+        scope_hosts=job.scope_hosts,
+        urls_asked=job.urls_asked,
+        selectors_asked=job.selectors_asked,
+        config_asked=job.config_asked,
+        retry_of=job.id,
+    )
+
+
 def _check_identity(config: JobConfig) -> None:
     """Raise `InvalidInput` when the job's browser profile or proxy cannot be used."""
     if config.impersonate is not None and config.impersonate not in impersonations():
@@ -133,13 +156,17 @@ class JobService:
         self._watch = watch
         self._engine_for = engine_for
 
-    async def create(self, order: JobOrder, owner: UserId) -> Job:
-        """Take an order; the job is stored when this returns."""
+    async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
+        """Take an order; the job is stored when this returns, with whether it is new.
+
+        It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
+        """
         self._engine_for(order.engine)
         job, seeds = job_of(order, owner, time.time())
-        await self._store.jobs.add(job, seeds)
-        await self._queue.wake(job.id, job.priority)
-        return await self.get(job.id, None)
+        stored = await self._store.jobs.add(job, seeds, key=key)
+        if stored == job.id:
+            await self._queue.wake(job.id, job.priority)
+        return await self.get(stored, None), stored == job.id
 
     async def get(self, job_id: JobId, sees: UserId | None) -> Job:
         """The job; raises `NotFound`."""
@@ -183,6 +210,26 @@ class JobService:
             raise Conflict(f"only a paused job can be resumed; this one is {job.status}")
         target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
         return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
+
+    async def retry(self, job_id: JobId, sees: UserId | None) -> Job:
+        """Fetch the failed pages again: in the job, or if it is over in a new one, which is returned.
+
+        Raises `Conflict` when no page failed.
+        """
+        job = await self.get(job_id, sees)
+        if job.status not in TERMINAL:
+            count = await self._store.frontier.retry_failed(job_id, now=time.time())
+            job = await self.get(job_id, sees)
+            if count:
+                await self._queue.wake(job_id, job.priority)
+                self._watch.publish(Event(EventType.JOB_PROGRESS, job_id, time.time()))
+                return job
+            if job.status not in TERMINAL:
+                raise Conflict("the job has no failed page to try again")
+        new = retry_of(job, time.time())
+        await self._store.jobs.add_retry(new, job_id)
+        await self._queue.wake(new.id, new.priority)
+        return await self.get(new.id, None)
 
     async def delete(self, job_id: JobId, sees: UserId | None) -> None:
         """Cancel a job that is not over; remove one that is, with its results."""

@@ -239,6 +239,17 @@ class JobBody(Body):
         )
 
 
+class CostAnswer(Answer):
+    """What a job took."""
+
+    bytes: int = Field(description="Bytes downloaded, unpacked.", examples=[1_204_000])
+    seconds: float = Field(
+        description="Seconds spent asking servers, over all pages and tries: more than the job lasted if it asked for "
+        "several pages at once.",
+        examples=[12.5],
+    )
+
+
 class JobAnswer(Answer):
     """A job and its state. Times are UTC."""
 
@@ -265,6 +276,7 @@ class JobAnswer(Answer):
         description="Items dropped because a required field had no value.", examples=[2]
     )
     bytes_downloaded: int
+    cost: CostAnswer
     rate: float = Field(description="Pages a second, of late.")
     eta_seconds: float | None = Field(description="Seconds to the end at the present rate.")
     error: str | None
@@ -272,6 +284,8 @@ class JobAnswer(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    retry_of: str | None = Field(description="The job whose failed pages this one fetches again.")
+    schedule_id: str | None = Field(description="The schedule that ordered it.")
     selectors: dict[str, Any]
     config: dict[str, Any]
 
