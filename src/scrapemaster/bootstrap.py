@@ -24,6 +24,7 @@ from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
+from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
@@ -50,6 +51,7 @@ class ServiceApp:
     jobs: JobService
     results: ResultService
     monitoring: MonitoringService
+    feeds: JobFeeds
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -150,4 +152,5 @@ def build_services(
         jobs=JobService(store, queue, watch, build_engines(settings).get),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
+        feeds=JobFeeds(store, watch),
     )

@@ -12,7 +12,7 @@ from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.middleware import BodyLimit, RequestId
-from scrapemaster.api.routers import accounts, health, jobs, monitoring, results
+from scrapemaster.api.routers import accounts, events, health, jobs, monitoring, results
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -49,7 +49,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, jobs, results, monitoring):
+    for module in (accounts, jobs, events, results, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from scrapemaster.domain.job import Job
+from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.export.timestamps import iso
+
+#: What a `progress` event tells of a job.
+PROGRESS_FIELDS = (
+    "id status stop_reason progress pages_discovered pages_fetched pages_failed pages_skipped items_scraped items_failed "
+    "bytes_downloaded cost rate eta_seconds".split()
+)
 
 
 def _time(epoch: float | None) -> str | None:
@@ -49,6 +56,23 @@ def job_view(job: Job) -> dict[str, Any]:
         "schedule_id": job.schedule_id,
         "selectors": dict(job.selectors_asked),
         "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
+    }
+
+
+def progress_view(job: Job) -> dict[str, Any]:
+    """What of a job changes while it runs."""
+    shown = job_view(job)
+    return {name: shown[name] for name in PROGRESS_FIELDS}
+
+
+def log_line_view(line: LogLine) -> dict[str, Any]:
+    """A log line's object."""
+    return {
+        "seq": line.seq,
+        "at": iso(line.at),
+        "level": str(line.level),
+        "event": str(line.event),
+        "message": line.message,
     }
 
 

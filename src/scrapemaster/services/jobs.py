@@ -24,6 +24,7 @@ from scrapemaster.domain.job import (
     StopReason,
     check_transition,
 )
+from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.url import host_of, parse_url
@@ -248,6 +249,11 @@ class JobService:
         """The pages that failed or were left out."""
         await self.get(job_id, sees)
         return await self._store.frontier.failures(job_id, skip=skip, limit=limit)
+
+    async def log(self, job_id: JobId, sees: UserId | None, *, after: int, limit: int) -> list[LogLine]:
+        """Up to `limit` lines of the job's log behind line `after`; raises `NotFound`."""
+        await self.get(job_id, sees)
+        return await self._store.log.page(job_id, after=after, limit=limit)
 
     async def _move(
         self, job_id: JobId, sees: UserId | None, target: JobStatus, event: EventType, **changes: Any
