@@ -28,6 +28,7 @@ from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -39,6 +40,7 @@ class CrawlerApp:
     store: Store
     queue: DocketQueue
     runner: SliceRunner
+    scheduler: Scheduler
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,6 +54,7 @@ class ServiceApp:
     results: ResultService
     monitoring: MonitoringService
     feeds: JobFeeds
+    schedules: ScheduleService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -125,7 +128,7 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        yield CrawlerApp(store, queue, runner)
+        yield CrawlerApp(store, queue, runner, Scheduler(store, queue, Orders(engines.get)))
 
 
 def build_accounts(settings: Settings, store: Store) -> AccountService:
@@ -145,12 +148,14 @@ def build_services(
     settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
 ) -> ServiceApp:
     """The use cases over an open store."""
+    engines = build_engines(settings)
     return ServiceApp(
         settings=settings,
         store=store,
         accounts=build_accounts(settings, store),
-        jobs=JobService(store, queue, watch, build_engines(settings).get),
+        jobs=JobService(store, queue, watch, engines.get),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
         feeds=JobFeeds(store, watch),
+        schedules=ScheduleService(store, queue, Orders(engines.get), settings.schedules_per_user),
     )

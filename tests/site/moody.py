@@ -47,7 +47,7 @@ def moody_site(pages: int) -> Iterator[Moody]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 -- http.server's name
+        def do_GET(self) -> None:
             status, body = site.answer(self.path)
             self.send_response(status)
             self.send_header("Content-Type", "text/html")

@@ -7,6 +7,7 @@ from typing import Any
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.schedule import Schedule
 from scrapemaster.export.timestamps import iso
 
 #: What a `progress` event tells of a job.
@@ -73,6 +74,24 @@ def log_line_view(line: LogLine) -> dict[str, Any]:
         "level": str(line.level),
         "event": str(line.event),
         "message": line.message,
+    }
+
+
+def schedule_view(schedule: Schedule) -> dict[str, Any]:
+    """A schedule's object."""
+    return {
+        "id": schedule.id,
+        "name": schedule.name,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "enabled": schedule.enabled,
+        "overlap": str(schedule.overlap),
+        "job": dict(schedule.order_asked),
+        "next_run_at": _time(schedule.next_run_at),
+        "last_run_at": _time(schedule.last_run_at),
+        "last_job_id": schedule.last_job_id,
+        "last_error": schedule.last_error,
+        "created_at": iso(schedule.created_at),
     }
 
 

@@ -8,6 +8,7 @@ from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
+from scrapemaster.ports.schedules import ScheduleStore
 from scrapemaster.ports.users import UserStore
 
 
@@ -32,6 +33,11 @@ class Store(Protocol):
     @property
     def log(self) -> JobLog:
         """What happened to jobs."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Standing orders."""
         ...
 
     @property

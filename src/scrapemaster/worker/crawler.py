@@ -76,7 +76,8 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                     await asyncio.sleep(ALIVE_EVERY)
 
             tasks: list[asyncio.Task[None]] = [
-                asyncio.create_task(part) for part in (listen(), beat(), queue.until_broken())
+                asyncio.create_task(part)
+                for part in (listen(), beat(), queue.until_broken(), app.scheduler.run_forever())
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:

@@ -115,7 +115,7 @@ async def find(
     )
     answer = as_json([job_view(job) for job in jobs])
     answer.headers["X-Total-Count"] = str(total)
-    links = _links(request, skip, limit, total)
+    links = page_links(request, skip, limit, total)
     if links:
         answer.headers["Link"] = links
     return answer
@@ -215,13 +215,13 @@ async def errors(
     pages, total = await app.jobs.failures(JobId(job_id), caller.sees, skip=skip, limit=limit)
     answer = as_json([failed_page_view(page) for page in pages])
     answer.headers["X-Total-Count"] = str(total)
-    links = _links(request, skip, limit, total)
+    links = page_links(request, skip, limit, total)
     if links:
         answer.headers["Link"] = links
     return answer
 
 
-def _links(request: Request, skip: int, limit: int, total: int) -> str:
+def page_links(request: Request, skip: int, limit: int, total: int) -> str:
     """The Link header (RFC 8288) of a page of a list."""
     places = {"first": 0, "last": max(0, (total - 1) // limit * limit)}
     if skip > 0:

@@ -9,6 +9,7 @@ from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
 from scrapemaster.storage.sqlite.results import SqliteResults
+from scrapemaster.storage.sqlite.schedules import SqliteSchedules
 from scrapemaster.storage.sqlite.users import SqliteUsers
 
 
@@ -24,6 +25,7 @@ class SqliteStore:
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
         self.log = SqliteJobLog(self._database)
+        self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
 
     async def open(self) -> None:
