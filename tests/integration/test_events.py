@@ -100,7 +100,7 @@ def test_what_is_no_event_id_is_refused(running, done, last):
     answer = follow(running, done, last)
 
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["loc"] == ["header", "last-event-id"]
+    assert answer.json()["errors"][0]["loc"] == ["header", "Last-Event-ID"]
 
 
 def test_H28_anothers_job_cannot_be_followed(running, done, stranger):

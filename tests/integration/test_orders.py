@@ -77,7 +77,7 @@ def test_a_key_is_1_to_255_printable_ascii_characters(running, key, status):
 
     assert answer.status_code == status
     if status == 422:
-        assert answer.json()["errors"][0]["loc"] == ["header", "idempotency-key"]
+        assert answer.json()["errors"][0]["loc"] == ["header", "Idempotency-Key"]
 
 
 def test_an_order_that_cannot_be_used_does_not_spend_its_key(running):

@@ -61,7 +61,7 @@ class EventStream(StreamingResponse):
 
 @router.get(
     "/{job_id}/events",
-    response_class=EventStream,
+    response_class=StreamingResponse,
     responses={
         200: {
             "description": "The stream.",
@@ -83,6 +83,7 @@ async def events(
     last_event_id: Annotated[
         str | None,
         Header(
+            alias="Last-Event-ID",
             max_length=40,
             pattern=r"^(?:[0-9]{1,15}(?:\.(?:[0-9]{1,15}|end))?)?$",
             description="The id of the last event seen: log lines go on behind it. Browsers send it by themselves.",

@@ -27,9 +27,7 @@ Zone = Annotated[
         description="IANA name of the time zone the cron expression is meant in.", examples=["Europe/Berlin"]
     ),
 ]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), Field(description="Yours; echoed back.")
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Enabled = Annotated[bool, Field(description="Whether it runs when it is due.")]
 OnOverlap = Annotated[
     Overlap,
@@ -46,7 +44,7 @@ class ScheduleBody(Body):
     job: Ordered
     enabled: Enabled = True
     overlap: OnOverlap = Overlap.SKIP
-    name: Name | None = None
+    name: Name | None = Field(None, description="Yours; echoed back.")
 
     def to_draft(self) -> ScheduleDraft:
         """The draft for the services."""
@@ -64,12 +62,12 @@ class ScheduleBody(Body):
 class ScheduleChange(Body):
     """What to change; what is not named stays. `job` is replaced as a whole."""
 
-    cron: Cron | None = None
-    timezone: Zone | None = None
-    job: Ordered | None = None
-    enabled: Enabled | None = None
-    overlap: OnOverlap | None = None
-    name: Name | None = None
+    cron: Cron | None = Field(None, description="A new cron expression.", examples=["0 6 * * 1"])
+    timezone: Zone | None = Field(None, description="A new time zone.", examples=["America/New_York"])
+    job: JobBody | None = Field(None, description="A new job, instead of the one there was.")
+    enabled: bool | None = Field(None, description="Whether it runs when it is due.", examples=[False])
+    overlap: Overlap | None = Field(None, description="What to do when the last job is not over.")
+    name: Name | None = Field(None, description="A new name; null takes the name away.")
 
     @model_validator(mode="after")
     def _not_null(self) -> Self:
