@@ -164,10 +164,12 @@ def test_a_job_without_a_failed_page_has_nothing_to_retry(running, stranger):
     assert (theirs.status_code, theirs.json()) == (404, {"detail": "Job not found"})
 
 
-def test_a_job_tells_what_it_cost(running):
+@pytest.mark.parametrize("broken", [set(), {0}], ids=["fetched", "failed"])
+def test_a_job_tells_what_it_cost(running, broken):
     with moody_site(3) as site:
-        site.delay = 0.1
+        site.delay, site.broken = 0.1, broken
         job = running.finished(running.create(url=f"{site.url}/0", config={"respect_robots": False})["id"])
 
-    assert job["cost"]["bytes"] == job["bytes_downloaded"] > 0
+    assert job["cost"]["bytes"] == job["bytes_downloaded"]
+    assert (job["cost"]["bytes"] > 0) == (not broken)
     assert 0.1 <= job["cost"]["seconds"] < 60

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from scrapemaster.domain.errors import NotFound, StoreError
+from scrapemaster.domain.errors import StoreError
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL, Counters, Job, JobStatus, StopReason
 from scrapemaster.domain.joblog import LOG_LINES, LogLine
@@ -95,7 +95,7 @@ class JobFeeds:
         """What happens to a job from now on, and the log behind line `after`; ends with `End`.
 
         A slow watcher misses snapshots, never a line that the store still has. Leaving the iterator frees everything.
-        Raises `NotFound`.
+        Raises `StoreError` when the store fails it at its beginning, or for lines that it alone has not seen.
         """
         source = self._sources.get(job_id)
         if source is None:
@@ -103,8 +103,6 @@ class JobFeeds:
         source.watchers += 1
         try:
             await source.ready()
-            if source.job is None:
-                raise NotFound("Job not found")
             async with contextlib.aclosing(self._events(source, min(after, source.seen))) as events:
                 async for event in events:
                     yield event

@@ -17,6 +17,7 @@ from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.events import LogLineAnswer
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import job_view, log_line_view, progress_view
+from scrapemaster.domain.errors import StoreError
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL
 from scrapemaster.services.feeds import Alive, End, FeedEvent, Items, LogEntry, Progress
@@ -131,6 +132,14 @@ async def log(
 async def _encoded(feed: AsyncGenerator[FeedEvent], seq: int) -> AsyncGenerator[bytes]:
     """A feed as text. An event's id is the number of the last log line before it, and for what is no line, a count behind a dot."""
     yield format_sse_event(retry=_RETRY)
+    # When the store fails, the stream ends, and the client comes back as it does when the service stops.
+    with contextlib.suppress(StoreError):
+        async with contextlib.aclosing(_texts(feed, seq)) as texts:
+            async for text in texts:
+                yield text
+
+
+async def _texts(feed: AsyncGenerator[FeedEvent], seq: int) -> AsyncGenerator[bytes]:
     count = 0
     async with contextlib.aclosing(feed):
         async for event in feed:
