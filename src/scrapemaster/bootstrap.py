@@ -27,9 +27,12 @@ from scrapemaster.ports.webhooks import Courier
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
+from scrapemaster.services.feeds import JobFeeds
+from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
@@ -43,6 +46,7 @@ class CrawlerApp:
     queue: DocketQueue
     runner: SliceRunner
     dispatcher: Dispatcher
+    scheduler: Scheduler
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,6 +60,8 @@ class ServiceApp:
     results: ResultService
     monitoring: MonitoringService
     webhooks: WebhookService
+    feeds: JobFeeds
+    schedules: ScheduleService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -132,7 +138,8 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        yield CrawlerApp(store, queue, runner, dispatcher)
+        orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
+        yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders))
 
 
 def build_accounts(settings: Settings, store: Store) -> AccountService:
@@ -158,13 +165,18 @@ def build_services(
     courier: Courier,
 ) -> ServiceApp:
     """The use cases over an open store."""
-    webhooks = WebhookService(store.webhooks, build_egress(settings), courier, at_most=settings.max_webhooks)
+    egress = build_egress(settings)
+    hooks = JobHooks(store.webhooks, egress)
+    webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
+    engines = build_engines(settings)
     return ServiceApp(
         settings=settings,
         store=store,
         accounts=build_accounts(settings, store),
-        jobs=JobService(store, queue, watch, build_engines(settings).get, webhooks),
+        jobs=JobService(store, queue, watch, engines.get, hooks),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
         webhooks=webhooks,
+        feeds=JobFeeds(store, watch),
+        schedules=ScheduleService(store, queue, Orders(engines.get, hooks), settings.schedules_per_user),
     )

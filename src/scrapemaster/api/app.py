@@ -12,7 +12,16 @@ from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.middleware import BodyLimit, RequestId
-from scrapemaster.api.routers import accounts, health, jobs, monitoring, results, webhooks
+from scrapemaster.api.routers import (
+    accounts,
+    events,
+    health,
+    jobs,
+    monitoring,
+    results,
+    schedules,
+    webhooks,
+)
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -31,6 +40,7 @@ _TAGS = [
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
+    {"name": "schedules", "description": "Jobs ordered again and again."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
@@ -50,7 +60,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, jobs, results, webhooks, monitoring):
+    for module in (accounts, jobs, events, results, schedules, webhooks, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)

@@ -9,6 +9,7 @@ from typing import NewType
 
 JobId = NewType("JobId", str)
 UserId = NewType("UserId", str)
+ScheduleId = NewType("ScheduleId", str)
 
 
 def uuid7(now: float | None = None) -> str:
@@ -28,3 +29,8 @@ def new_job_id() -> JobId:
 def new_user_id() -> UserId:
     """A fresh user id."""
     return UserId(uuid7())
+
+
+def new_schedule_id() -> ScheduleId:
+    """A fresh schedule id."""
+    return ScheduleId(uuid7())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from scrapemaster.ports.frontier import Frontier
+from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
+from scrapemaster.ports.schedules import ScheduleStore
 from scrapemaster.ports.users import UserStore
 from scrapemaster.ports.webhooks import WebhookStore
 
@@ -27,6 +29,16 @@ class Store(Protocol):
     @property
     def results(self) -> ResultStore:
         """Rows."""
+        ...
+
+    @property
+    def log(self) -> JobLog:
+        """What happened to jobs."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Standing orders."""
         ...
 
     @property
