@@ -61,6 +61,10 @@ class JobHooks:
             )
         )
 
+    async def detach(self, job: Job) -> None:
+        """Take back what `attach` did for a job that was not stored."""
+        await self._store.remove(EndpointId(job.id))
+
     async def carry_over(self, old: Job, new: Job) -> Job:
         """Have what was told of `old` be told of `new`, not stored yet, in the same way; returns `new` as it is to be stored."""
         endpoint = await self._store.get(EndpointId(old.id), None)

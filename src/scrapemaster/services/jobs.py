@@ -178,6 +178,8 @@ class JobService:
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:
             await self._queue.wake(job.id, job.priority)
+        else:
+            await self._hooks.detach(job)
         return await self.get(stored, None), stored == job.id
 
     async def get(self, job_id: JobId, sees: UserId | None) -> Job:

@@ -11,7 +11,9 @@ from scrapemaster.domain.job import EngineName, JobConfig, JobStatus
 from scrapemaster.domain.schedule import Overlap
 from scrapemaster.domain.user import Role, User
 from scrapemaster.engines.registry import Engines
+from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.ports.jobs import JobQuery
+from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobOrder
 from scrapemaster.services.schedules import Orders, ScheduleDraft, Scheduler, ScheduleService
 from scrapemaster.storage.sqlite.store import SqliteStore
@@ -42,7 +44,7 @@ class Parts:
         engines = Engines({EngineName.AUTO: object(), EngineName.HTTP: object()})
         self.store = store
         self.queue = Heard()
-        self.orders = Orders(engines.get)
+        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()))
         self.service = ScheduleService(store, self.queue, self.orders, limit=5)
         self.scheduler = Scheduler(store, self.queue, self.orders)
 
