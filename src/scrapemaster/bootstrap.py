@@ -30,10 +30,13 @@ from scrapemaster.services.accounts import AccountRules, AccountService, signing
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.callers import Callers
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
+from scrapemaster.services.feeds import JobFeeds
+from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
 from scrapemaster.services.webhooks import WebhookService
@@ -50,6 +53,7 @@ class CrawlerApp:
     queue: DocketQueue
     runner: SliceRunner
     dispatcher: Dispatcher
+    scheduler: Scheduler
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,6 +71,8 @@ class ServiceApp:
     results: ResultService
     monitoring: MonitoringService
     webhooks: WebhookService
+    feeds: JobFeeds
+    schedules: ScheduleService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -143,7 +149,8 @@ async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[Cr
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        yield CrawlerApp(store, queue, runner, dispatcher)
+        orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
+        yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders))
 
 
 @dataclass(slots=True, frozen=True)
@@ -189,10 +196,15 @@ def build_services(
     courier: Courier,
 ) -> ServiceApp:
     """The use cases over an open store."""
-    webhooks = WebhookService(store.webhooks, build_egress(settings), courier, at_most=settings.max_webhooks)
-    jobs = JobService(store, queue, watch, build_engines(settings).get, webhooks)
-    # Whatever else a user owns is to be removed here too.
-    account = build_accounts(settings, store, [webhooks.remove_all_of, jobs.remove_all_of])
+    egress = build_egress(settings)
+    hooks = JobHooks(store.webhooks, egress)
+    webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
+    engines = build_engines(settings)
+    jobs = JobService(store, queue, watch, engines.get, hooks)
+    schedules = ScheduleService(store, queue, Orders(engines.get, hooks), settings.schedules_per_user)
+    # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
+    removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
+    account = build_accounts(settings, store, removals)
     return ServiceApp(
         settings=settings,
         store=store,
@@ -205,4 +217,6 @@ def build_services(
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
         webhooks=webhooks,
+        feeds=JobFeeds(store, watch),
+        schedules=schedules,
     )

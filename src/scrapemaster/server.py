@@ -83,6 +83,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
+        services.feeds.close()
         server.should_exit = True
         await asyncio.gather(serving, crawler.stop())
         waiting.cancel()

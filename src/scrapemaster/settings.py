@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     max_webhooks: int = Field(
         20, ge=1, le=1_000, description="Webhooks a user may have; those of single jobs are not counted."
     )
+    schedules_per_user: int = Field(
+        100, ge=0, le=100_000, description="Schedules a user may have; 0 allows none."
+    )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
     )

@@ -59,6 +59,7 @@ class FrontierMachine(RuleBasedStateMachine):
         assert len({one.url for one in got}) == len(got) <= limit
         for one in got:
             assert self.known[one.url] == "queued", one
+            assert one.asked == (one.url in self.asked)
             self.known[one.url] = "leased"
             self.leases[one.url] = (holder, one, self.now + SECONDS)
         if got:  # all that a holder has ends at one time
@@ -92,6 +93,13 @@ class FrontierMachine(RuleBasedStateMachine):
         self.known[url] = {"handled": "handled", "failed": "failed", "retry": "queued"}[verdict]
         if verdict == "handled":
             self.rows.append(url.encode())
+
+    @rule()
+    def retry_failed(self):
+        gone = [url for url, state in self.known.items() if state == "failed"]
+        assert self.do(self.store.frontier.retry_failed(self.job.id, now=self.now)) == len(gone)
+        self.known.update(dict.fromkeys(gone, "queued"))
+        assert self.do(self.store.frontier.failures(self.job.id)) == ([], 0)
 
     @precondition(lambda self: self.leases)
     @rule(holder=st.sampled_from("xyz"))

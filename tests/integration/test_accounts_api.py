@@ -234,6 +234,8 @@ def test_a_deleted_user_leaves_nothing_behind(service, person):
         running = ada.post(f"{service.base}/jobs", json=slow).json()
         hook = {"webhook_url": "http://127.0.0.1:4999/hook", "events": ["job.cancelled"]}
         endpoint = ada.post(f"{service.base}/webhooks", json=hook).json()
+        plan = {"cron": "0 0 1 1 *", "timezone": "UTC", "job": order}
+        schedule = ada.post(f"{service.base}/schedules", json=plan).json()
 
         assert service.http.delete(f"{service.base}/users/{ada.id}").status_code == 204
 
@@ -241,6 +243,7 @@ def test_a_deleted_user_leaves_nothing_behind(service, person):
             assert service.http.get(f"{service.base}/jobs/{job['id']}").status_code == 404
             assert service.http.get(f"{service.base}/results/{job['id']}").status_code == 404
         assert service.http.get(f"{service.base}/webhooks/{endpoint['id']}").status_code == 404
+        assert service.http.get(f"{service.base}/schedules/{schedule['id']}").status_code == 404
         # The service goes on.
         again = service.finished(service.create(**order)["id"])
         assert again["status"] == "completed"

@@ -18,10 +18,12 @@ from scrapemaster.api.middleware import BodyLimit, Faults, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
+    events,
     health,
     jobs,
     monitoring,
     results,
+    schedules,
     users,
     webhooks,
 )
@@ -48,6 +50,7 @@ _TAGS = [
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
+    {"name": "schedules", "description": "Jobs ordered again and again."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
@@ -79,7 +82,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, api_keys, users, jobs, results, webhooks, monitoring):
+    for module in (accounts, api_keys, users, jobs, events, results, schedules, webhooks, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)

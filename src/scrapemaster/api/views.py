@@ -4,11 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
+from scrapemaster.domain.job import Job
+from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.schedule import Schedule
 from scrapemaster.export.timestamps import iso
 from scrapemaster.services.views import job_view
 
-__all__ = ["failed_page_view", "job_view"]
+__all__ = ["failed_page_view", "job_view", "log_line_view", "progress_view", "schedule_view"]
+
+#: What a `progress` event tells of a job.
+PROGRESS_FIELDS = (
+    "id status stop_reason progress pages_discovered pages_fetched pages_failed pages_skipped items_scraped items_failed "
+    "bytes_downloaded cost rate eta_seconds".split()
+)
+
+
+def _time(epoch: float | None) -> str | None:
+    return None if epoch is None else iso(epoch)
+
+
+def progress_view(job: Job) -> dict[str, Any]:
+    """What of a job changes while it runs."""
+    shown = job_view(job)
+    return {name: shown[name] for name in PROGRESS_FIELDS}
+
+
+def log_line_view(line: LogLine) -> dict[str, Any]:
+    """A log line's object."""
+    return {
+        "seq": line.seq,
+        "at": iso(line.at),
+        "level": str(line.level),
+        "event": str(line.event),
+        "message": line.message,
+    }
+
+
+def schedule_view(schedule: Schedule) -> dict[str, Any]:
+    """A schedule's object."""
+    return {
+        "id": schedule.id,
+        "name": schedule.name,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "enabled": schedule.enabled,
+        "overlap": str(schedule.overlap),
+        "job": dict(schedule.order_asked),
+        "next_run_at": _time(schedule.next_run_at),
+        "last_run_at": _time(schedule.last_run_at),
+        "last_job_id": schedule.last_job_id,
+        "last_error": schedule.last_error,
+        "created_at": iso(schedule.created_at),
+    }
 
 
 def failed_page_view(page: FailedPage) -> dict[str, Any]:

@@ -30,14 +30,17 @@ class PageWork:
 
     async def work(self, leased: Leased) -> Outcome:
         """The outcome of one request. Raises only what is a fault of ours."""
+        elapsed = 0.0
         try:
             if leased.interruptions >= POISON_INTERRUPTIONS:
                 raise GiveUpPage(
                     "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
                 )
             page = await self._run.source.fetch(leased.url)
+            elapsed = page.elapsed
             return self.outcome_of_page(leased, page)
         except PageError as error:
+            error.elapsed = max(elapsed, error.elapsed)
             return self.failure(leased, error)
 
     def failure(self, leased: Leased, error: PageError) -> Outcome:
@@ -72,6 +75,7 @@ class PageWork:
             items_failed=extraction.items_failed,
             body_bytes=len(page.body),
             fetched_at=page.fetched_at,
+            elapsed=page.elapsed,
         )
 
     def _check_redirect(self, leased: Leased, page: Page) -> None:

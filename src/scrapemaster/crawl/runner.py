@@ -141,7 +141,7 @@ class SliceRunner:
             await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
             return None
         # Before the job runs, so that a crash here repeats it: adding is idempotent.
-        if job.config.sitemap:
+        if job.config.sitemap and job.retry_of is None:
             await self._add_sitemap(job, run)
         started = await self._store.jobs.transition(
             job.id,
@@ -239,10 +239,11 @@ class SliceRunner:
         due = await self._store.frontier.next_due(job.id)
         if due is not None:
             return min(max(0.0, due - now), _LONGEST_REST)
-        await self._finish(current, run)
-        return None
+        # None too when a retry put pages back since we asked.
+        return None if await self._finish(current, run) else 0.0
 
-    async def _finish(self, job: Job, run: Run) -> None:
+    async def _finish(self, job: Job, run: Run) -> bool:
+        """End a job that has nothing left to do; False when it has after all, or is gone."""
         counters = await self._store.frontier.recount(job.id)
         reasons = await self._store.frontier.reasons(job.id)
         status, reason = ending_of(counters, job.config.max_pages, reasons)
@@ -251,17 +252,24 @@ class SliceRunner:
         if status is JobStatus.FAILED:
             worst = ", ".join(f"{code} ({count})" for code, count in sorted(reasons.items()))
             error = f"no page could be had: {worst}"
-        await self._end(job.id, status, reason, error)
+        return await self._end(job.id, status, reason, error, if_idle=True)
 
     async def _end(
-        self, job_id: JobId, status: JobStatus, reason: StopReason, error: str | None = None
-    ) -> None:
+        self,
+        job_id: JobId,
+        status: JobStatus,
+        reason: StopReason,
+        error: str | None = None,
+        *,
+        if_idle: bool = False,
+    ) -> bool:
         ended = await self._store.jobs.transition(
-            job_id, status, now=time.time(), stop_reason=reason, error=error
+            job_id, status, now=time.time(), if_idle=if_idle, stop_reason=reason, error=error
         )
         if ended is not None:
             log.info("job.ended", job_id=job_id, status=str(status), stop_reason=str(reason))
             self._tell(_EVENT_OF[status], job_id)
+        return ended is not None
 
     def _tell(self, event: EventType, job_id: JobId) -> None:
         self._events.publish(Event(event, job_id, time.time()))

@@ -38,6 +38,7 @@ def outcome_of_error(
             detail=detail,
             retry_at=now + retry_delay(leased.attempts, error.retry_after, rng),
             fetched_at=now,
+            elapsed=error.elapsed,
         )
     return Outcome(
         request=leased,
@@ -48,4 +49,5 @@ def outcome_of_error(
         reason=error.reason,
         detail=detail,
         fetched_at=now,
+        elapsed=error.elapsed,
     )

@@ -112,7 +112,8 @@ class PageError(ScrapeMasterError):
     """One page could not be had.
 
     `reason` is a stable snake_case code for people and programs (`dns_failure`, `timeout`,
-    `egress_denied`, `http_404`, …), `status` the HTTP status when there was one.
+    `egress_denied`, `http_404`, …), `status` the HTTP status when there was one. `elapsed` is the
+    seconds that asking servers took, where the fetcher says so.
     """
 
     def __init__(self, reason: str, detail: str = "", status: int | None = None) -> None:
@@ -120,6 +121,7 @@ class PageError(ScrapeMasterError):
         self.reason = reason
         self.detail = detail
         self.status = status
+        self.elapsed = 0.0
 
 
 class RetryPage(PageError):

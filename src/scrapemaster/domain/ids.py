@@ -10,6 +10,7 @@ from typing import NewType
 JobId = NewType("JobId", str)
 UserId = NewType("UserId", str)
 ApiKeyId = NewType("ApiKeyId", str)
+ScheduleId = NewType("ScheduleId", str)
 
 
 def uuid7(now: float | None = None) -> str:
@@ -34,3 +35,8 @@ def new_user_id() -> UserId:
 def new_api_key_id() -> ApiKeyId:
     """A fresh id of an API key."""
     return ApiKeyId(uuid7())
+
+
+def new_schedule_id() -> ScheduleId:
+    """A fresh schedule id."""
+    return ScheduleId(uuid7())

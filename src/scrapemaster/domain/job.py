@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from scrapemaster.domain.errors import Conflict
-from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.ids import JobId, ScheduleId, UserId
 from scrapemaster.domain.selector import Selector
 
 
@@ -129,7 +129,7 @@ class Counters:
 
     `discovered` counts the frontier's requests (aliases of redirects are not requests); `fetched`
     the handled ones, `failed` and `skipped` those so marked; `queued` and `leased` are what is
-    left. `attempted` are those that count against `max_pages`: requests that asked the server at
+    left. `fetch_ms` are the milliseconds spent asking servers. `attempted` are those that count against `max_pages`: requests that asked the server at
     least once, over or waiting to be tried again. `fresh` are the leased ones not among them.
     """
 
@@ -144,6 +144,7 @@ class Counters:
     items: int = 0
     items_failed: int = 0
     bytes: int = 0
+    fetch_ms: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -152,7 +153,7 @@ class Job:
 
     `progress` (0–100) never falls. `rate` is the pages a second of late. `paused_seconds` is the time spent paused so far,
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
-    that differs.
+    that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     """
 
     id: JobId
@@ -184,6 +185,8 @@ class Job:
     config_asked: Mapping[str, Any] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_events: Sequence[str] = ()
+    retry_of: JobId | None = None
+    schedule_id: ScheduleId | None = None
 
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""

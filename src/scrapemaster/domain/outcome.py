@@ -31,7 +31,7 @@ class Outcome:
     `fetched`: the server was asked, so the page counts against `max_pages`.
     `retry_at` (epoch seconds) is for RETRY alone. `reason` is a stable code, `detail` a sentence,
     both for FAILED, SKIPPED and RETRY. `items_failed`: items dropped as a required field was
-    missing. `body_bytes`: size of the body as downloaded and decoded.
+    missing. `body_bytes`: size of the body as downloaded and decoded. `elapsed`: seconds spent asking servers.
     """
 
     request: Leased
@@ -48,6 +48,7 @@ class Outcome:
     items_failed: int = 0
     body_bytes: int = 0
     fetched_at: float = 0.0
+    elapsed: float = 0.0
 
 
 @dataclass(slots=True, frozen=True)

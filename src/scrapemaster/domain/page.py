@@ -12,7 +12,8 @@ class Page:
 
     `url` is the final URL, after `redirects` (the URLs that led there, in order). `headers` have
     lower-case names; repeated ones are joined by `, `. `body` is decompressed, at most
-    `max_body_bytes`. `elapsed` is in seconds, `fetched_at` epoch seconds.
+    `max_body_bytes`. `elapsed` is the seconds spent asking servers, without the wait for a turn;
+    `fetched_at` is in epoch seconds.
     """
 
     url: str

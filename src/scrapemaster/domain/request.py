@@ -51,7 +51,8 @@ class Leased:
     """A request its holder may work on until the lease ends.
 
     `key` is the store's own handle. `attempts` counts the fetches that failed and were put back to be tried again;
-    `interruptions` counts the leases that expired without a commit (a worker died at it).
+    `interruptions` counts the leases that expired without a commit (a worker died at it). `asked`: its server was asked before,
+    so that it counts against `max_pages` already.
     """
 
     key: int
@@ -60,3 +61,4 @@ class Leased:
     depth: int
     attempts: int = 0
     interruptions: int = 0
+    asked: bool = False

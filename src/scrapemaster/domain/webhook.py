@@ -261,14 +261,14 @@ def fair_choice(
 ) -> list[Candidate]:
     """Which of the due deliveries to send now: each endpoint's oldest first, endpoints in turn.
 
-    `held` are those being sent. With them, no endpoint gets more than `per_endpoint`, no owner more than `per_owner`, so
+    Of those that are due at the same time, the first of `candidates` is taken for the oldest. `held` are those being sent. With them, no endpoint gets more than `per_endpoint`, no owner more than `per_owner`, so
     that a slow target holds no place that another could use.
     """
     endpoints = Counter(endpoint for _, endpoint in held)
     owners = Counter(owner for owner, _ in held)
     turns: Counter[EndpointId] = Counter()
     queue: list[tuple[int, float, Candidate]] = []
-    for candidate in sorted(candidates, key=lambda one: (one.due_at, one.id)):
+    for candidate in sorted(candidates, key=lambda one: one.due_at):
         queue.append((turns[candidate.endpoint_id], candidate.due_at, candidate))
         turns[candidate.endpoint_id] += 1
     chosen: list[Candidate] = []

@@ -129,7 +129,7 @@ class HttpFetcher:
         """
         left = self._config.timeout
         redirects: list[str] = []
-        began = time.monotonic()
+        spent = 0.0
         while True:
             site = self._sites.get(origin_of(url))
             if site is None or site.vetted_until < time.monotonic():
@@ -142,11 +142,15 @@ class HttpFetcher:
                         url, site, limit or self._config.max_body_bytes, truncate=truncate
                     )
             except TimeoutError:
-                raise RetryPage(
-                    "timeout", f"the page was not there after {self._config.timeout:g} s"
-                ) from None
+                late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
+                late.elapsed = spent + time.monotonic() - started
+                raise late from None
+            except PageError as error:
+                error.elapsed = spent + time.monotonic() - started
+                raise
             finally:
                 self._throttle.release(site.host)
+            spent += time.monotonic() - started
             if isinstance(found, str):
                 redirects.append(url)
                 if len(redirects) > MAX_REDIRECTS:
@@ -161,7 +165,7 @@ class HttpFetcher:
                 left = max(0.001, left - (time.monotonic() - started))
                 continue
             status, headers, body = found
-            return Page(url, status, headers, body, time.monotonic() - began, time.time(), tuple(redirects))
+            return Page(url, status, headers, body, spent, time.time(), tuple(redirects))
 
     def _sets_cookies(self) -> bool:
         return bool(self._jar.get_all())

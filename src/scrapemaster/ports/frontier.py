@@ -72,6 +72,14 @@ class Frontier(Protocol):
         For an embedded start, when it is certain that no other worker runs.
         """
 
+    async def retry_failed(self, job: JobId, *, now: float) -> int:
+        """Put the failed pages (not the skipped ones) back, due at once; returns how many.
+
+        They are as if never tried, with no attempts and no interruptions, but for `max_pages`: those that asked
+        the server are counted already and are leased whatever the budget. Does nothing to a job that is over; raises
+        `NotFound` when there is no such job.
+        """
+
     async def counters(self, job: JobId) -> Counters:
         """The job's counters; all zero for an unknown job."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from scrapemaster.domain.idempotency import OrderKey
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import Job, JobStatus, Priority
 from scrapemaster.domain.request import NewRequest
@@ -50,8 +51,21 @@ class JobStore(Protocol):
     frontier's commits; nothing here changes them but `transition` (progress becomes 100.0 on `completed`).
     """
 
-    async def add(self, job: Job, seeds: Sequence[NewRequest]) -> None:
-        """Store a new job with its start requests, at once or not at all."""
+    async def add(self, job: Job, seeds: Sequence[NewRequest], *, key: OrderKey | None = None) -> JobId:
+        """Store a new job with its start requests, at once or not at all; returns its id.
+
+        With a `key`, the key is stored in the same transaction and remembered for `KEY_SECONDS` after the job's
+        `created_at`. If the owner used it before then, nothing is stored: for the same body the id of the job it made is
+        returned, whoever else asks at the same time; for another body, and when that job was deleted, `Conflict` is
+        raised. Keys whose time is over are forgotten as new ones come.
+        """
+
+    async def add_retry(self, job: Job, of: JobId) -> int:
+        """Store a new job whose requests are the failed pages of `of`, with their depth; returns how many.
+
+        At once or not at all. If the new job follows links, whatever `of` knew is known to it too, so that no page that did not
+        fail is fetched again. Raises `Conflict` when no page failed, `NotFound` when `of` is gone.
+        """
 
     async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
         """The job; None if there is none, or if it is not `owner`'s (None: anybody's)."""
@@ -66,11 +80,13 @@ class JobStore(Protocol):
         *,
         now: float,
         only_from: JobStatus | None = None,
+        if_idle: bool = False,
         **changes: Any,
     ) -> Job | None:
         """Move a job to `target` if the state machine allows it from where it is now, atomically.
 
         Returns the job after it; None when the job is gone or may not go there (also when it is there already), or is not `only_from`.
+        With `if_idle` also None when `Frontier.next_due` is not: work came in since it was asked.
         Sets `started_at` on the first `running`; `paused_at` on `paused`; adds to `paused_seconds` on
         leaving `paused`; `finished_at` on a terminal status, where every lease of the job is dropped too, so
         that late commits are refused. On leaving `running` `rate` becomes 0. `changes` may set `stop_reason`, `error`, `engine_used`.

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from scrapemaster.ports.api_keys import ApiKeyStore
 from scrapemaster.ports.frontier import Frontier
+from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
+from scrapemaster.ports.schedules import ScheduleStore
 from scrapemaster.ports.users import UserStore
 from scrapemaster.ports.webhooks import WebhookStore
 
@@ -28,6 +30,16 @@ class Store(Protocol):
     @property
     def results(self) -> ResultStore:
         """Rows."""
+        ...
+
+    @property
+    def log(self) -> JobLog:
+        """What happened to jobs."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """Standing orders."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.scope import Scope
 from scrapemaster.domain.errors import Conflict, InvalidInput, InvalidUrl, NotFound
 from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.idempotency import OrderKey
 from scrapemaster.domain.ids import JobId, UserId, new_job_id
 from scrapemaster.domain.job import (
     TERMINAL,
@@ -24,6 +25,7 @@ from scrapemaster.domain.job import (
     StopReason,
     check_transition,
 )
+from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.url import host_of, parse_url
@@ -35,7 +37,7 @@ from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
-from scrapemaster.services.webhooks import JobHook, WebhookService
+from scrapemaster.services.hooks import JobHook, JobHooks
 
 #: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
 DEFAULT_PAGES_FOLLOWING = 100
@@ -104,6 +106,28 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
     return job, list(seeds.values())
 
 
+def retry_of(job: Job, now: float) -> Job:
+    """A new job with the order of one that is over, for its failed pages."""
+    return Job(
+        id=new_job_id(),
+        owner=job.owner,
+        urls=job.urls,
+        selectors=job.selectors,
+        config=job.config,
+        created_at=now,
+        engine=job.engine,
+        priority=job.priority,
+        name=job.name,
+        tags=job.tags,
+        meta=job.meta,
+        scope_hosts=job.scope_hosts,
+        urls_asked=job.urls_asked,
+        selectors_asked=job.selectors_asked,
+        config_asked=job.config_asked,
+        retry_of=job.id,
+    )
+
+
 def _check_identity(config: JobConfig) -> None:
     """Raise `InvalidInput` when the job's browser profile or proxy cannot be used."""
     if config.impersonate is not None and config.impersonate not in impersonations():
@@ -136,23 +160,28 @@ class JobService:
         queue: Queue,
         watch: JobWatch,
         engine_for: Callable[[EngineName], Engine],
-        webhooks: WebhookService,
+        hooks: JobHooks,
     ) -> None:
         self._store = store
         self._queue = queue
         self._watch = watch
         self._engine_for = engine_for
-        self._webhooks = webhooks
+        self._hooks = hooks
 
-    async def create(self, order: JobOrder, owner: UserId) -> Job:
-        """Take an order; the job is stored when this returns."""
+    async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
+        """Take an order; the job is stored when this returns, with whether it is new.
+
+        It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
+        """
         self._engine_for(order.engine)
         job, seeds = job_of(order, owner, time.time())
-        if order.hook is not None:
-            await self._webhooks.attach(job, order.hook)
-        await self._store.jobs.add(job, seeds)
-        await self._queue.wake(job.id, job.priority)
-        return await self.get(job.id, None)
+        await self._hooks.attach(job, order.hook)
+        stored = await self._store.jobs.add(job, seeds, key=key)
+        if stored == job.id:
+            await self._queue.wake(job.id, job.priority)
+        else:
+            await self._hooks.detach(job)
+        return await self.get(stored, None), stored == job.id
 
     async def get(self, job_id: JobId, sees: UserId | None) -> Job:
         """The job; raises `NotFound`."""
@@ -197,6 +226,26 @@ class JobService:
         target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
         return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
 
+    async def retry(self, job_id: JobId, sees: UserId | None) -> Job:
+        """Fetch the failed pages again: in the job, or if it is over in a new one, which is returned.
+
+        Raises `Conflict` when no page failed.
+        """
+        job = await self.get(job_id, sees)
+        if job.status not in TERMINAL:
+            count = await self._store.frontier.retry_failed(job_id, now=time.time())
+            job = await self.get(job_id, sees)
+            if count:
+                await self._queue.wake(job_id, job.priority)
+                self._watch.publish(Event(EventType.JOB_PROGRESS, job_id, time.time()))
+                return job
+            if job.status not in TERMINAL:
+                raise Conflict("the job has no failed page to try again")
+        new = await self._hooks.carry_over(job, retry_of(job, time.time()))
+        await self._store.jobs.add_retry(new, job_id)
+        await self._queue.wake(new.id, new.priority)
+        return await self.get(new.id, None)
+
     async def delete(self, job_id: JobId, sees: UserId | None) -> None:
         """Cancel a job that is not over; remove one that is, with its results."""
         job = await self.get(job_id, sees)
@@ -226,6 +275,11 @@ class JobService:
         """The pages that failed or were left out."""
         await self.get(job_id, sees)
         return await self._store.frontier.failures(job_id, skip=skip, limit=limit)
+
+    async def log(self, job_id: JobId, sees: UserId | None, *, after: int, limit: int) -> list[LogLine]:
+        """Up to `limit` lines of the job's log behind line `after`; raises `NotFound`."""
+        await self.get(job_id, sees)
+        return await self._store.log.page(job_id, after=after, limit=limit)
 
     async def _move(
         self, job_id: JobId, sees: UserId | None, target: JobStatus, event: EventType, **changes: Any

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from scrapemaster.domain.errors import Conflict, InvalidInput, InvalidUrl, NotFound
+from scrapemaster.domain.errors import Conflict, NotFound
 from scrapemaster.domain.events import EventType
 from scrapemaster.domain.ids import UserId, uuid7
-from scrapemaster.domain.job import Job
-from scrapemaster.domain.url import parse_url
 from scrapemaster.domain.webhook import (
-    JOB_HOOK_EVENTS,
     TEST_TYPE,
     Delivery,
     DeliveryId,
@@ -24,23 +19,14 @@ from scrapemaster.domain.webhook import (
     delivery_id,
     new_endpoint_id,
     new_secret,
-    secret_key,
 )
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.ports.webhooks import Courier, WebhookStore
+from scrapemaster.services.hooks import checked_target
 from scrapemaster.services.notices import test_body
 
 #: Seconds for which a secret signs after it was replaced: a day.
 OLD_SECRET_SECONDS = 86_400.0
-
-
-@dataclass(slots=True, frozen=True)
-class JobHook:
-    """A webhook for one job alone, as its order names it."""
-
-    url: str
-    events: Sequence[EventType] = JOB_HOOK_EVENTS
-    secret: str = field(default_factory=new_secret)
 
 
 class WebhookService:
@@ -62,7 +48,7 @@ class WebhookService:
         endpoint = Endpoint(
             id=new_endpoint_id(),
             owner=owner,
-            url=self._target(url),
+            url=checked_target(url, self._egress),
             events=list(dict.fromkeys(events)),
             secret=new_secret(),
             created_at=time.time(),
@@ -80,27 +66,6 @@ class WebhookService:
             for endpoint in endpoints:
                 await self._store.remove(endpoint.id)
 
-    async def attach(self, job: Job, hook: JobHook) -> None:
-        """Register a job's own endpoint, before the job is stored, so that none of its events is missed.
-
-        Raises `InvalidInput`. Should the job not be stored, the endpoint is pruned.
-        """
-        try:
-            secret_key(hook.secret)
-        except InvalidInput as error:
-            raise InvalidInput(str(error), ("webhook_secret",)) from None
-        await self._store.add(
-            Endpoint(
-                id=EndpointId(job.id),
-                owner=job.owner,
-                url=self._target(hook.url),
-                events=list(dict.fromkeys(hook.events)),
-                secret=hook.secret,
-                created_at=job.created_at,
-                job_id=job.id,
-            )
-        )
-
     async def get(self, endpoint_id: EndpointId, sees: UserId | None) -> Endpoint:
         """The endpoint; raises `NotFound`."""
         endpoint = await self._store.get(endpoint_id, sees)
@@ -116,7 +81,7 @@ class WebhookService:
         """Set some of `url`, `events`, `description`, `enabled`; raises `NotFound` or `InvalidInput`."""
         await self.get(endpoint_id, sees)
         if "url" in changes:
-            changes["url"] = self._target(changes["url"])
+            changes["url"] = checked_target(changes["url"], self._egress)
         if "events" in changes:
             changes["events"] = list(dict.fromkeys(changes["events"]))
         return _there(await self._store.change(endpoint_id, **changes))
@@ -174,20 +139,6 @@ class WebhookService:
         delivery = _sent(await self._store.replay(endpoint_id, wanted, now=time.time()))
         await self._courier.nudge()
         return delivery
-
-    def _target(self, url: str) -> str:
-        """The URL, if messages may be sent there as far as can be said without asking DNS; raises `InvalidInput`."""
-        where = ("webhook_url",)
-        url = url.strip()
-        try:
-            parts = urlsplit(parse_url(url))
-        except InvalidUrl as error:
-            raise InvalidUrl(str(error), where) from None
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        refusal = self._egress.refusal(parts.hostname or "", port)
-        if refusal is not None:
-            raise InvalidInput(f"webhooks cannot be sent there: {refusal}", where)
-        return url
 
 
 def _enabled(endpoint: Endpoint) -> Endpoint:

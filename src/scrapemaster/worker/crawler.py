@@ -80,7 +80,13 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
 
             tasks: list[asyncio.Task[None]] = [
                 asyncio.create_task(part)
-                for part in (listen(), beat(), queue.until_broken(), app.dispatcher.run())
+                for part in (
+                    listen(),
+                    beat(),
+                    queue.until_broken(),
+                    app.dispatcher.run(),
+                    app.scheduler.run_forever(),
+                )
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody, NewJobAnswer
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import failed_page_view, job_view
+from scrapemaster.domain.idempotency import OrderKey, body_hash
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import JobStatus, Priority
 from scrapemaster.ports.jobs import SORTABLE, JobQuery
@@ -34,14 +35,49 @@ def as_json(content: Any, status: int = 200) -> JsonBytes:
     return JsonBytes(orjson.dumps(content), status)
 
 
-@router.post("", status_code=201, response_model=NewJobAnswer, responses=INVALID, summary="Create a job")
-async def create(body: JobBody, caller: CallerHere, app: Services) -> Any:
-    """The job is stored when this answers, and starts at once if a worker is free."""
+@router.post(
+    "",
+    status_code=201,
+    response_model=NewJobAnswer,
+    responses={
+        200: {"model": JobAnswer, "description": "The job that the same `Idempotency-Key` made before."},
+        **CONFLICT,
+        **INVALID,
+    },
+    summary="Create a job",
+)
+async def create(
+    body: JobBody,
+    caller: CallerHere,
+    app: Services,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x20-\x7e]+$",
+            description="A text of yours that names this order, such as a UUID: 1 to 255 printable ASCII characters.",
+            examples=["7f3c0a52-5d0e-4c36-9d2b-0f3b6f0f7a11"],
+        ),
+    ] = None,
+) -> Any:
+    """The job is stored when this answers, and starts at once if a worker is free.
+
+    With an `Idempotency-Key` an order may be sent again without harm, when the answer was lost or several clients send it: for 24 hours
+    the same key and body give the job it made (200, as it is now), another body is a conflict (409). Bodies are the same
+    if they mean the same JSON. Keys are each user's own. A key whose job was deleted makes no other one (409).
+    """
+    key = None
+    if idempotency_key is not None:
+        asked = body.model_dump(mode="json", exclude_unset=True)
+        key = OrderKey(idempotency_key, body_hash(asked))
     order = body.to_order()
-    shown = job_view(await app.jobs.create(order, caller.user.id))
-    if order.hook is not None:
+    job, new = await app.jobs.create(order, caller.user.id, key)
+    shown = job_view(job)
+    if new and order.hook is not None:
         shown["webhook_secret"] = order.hook.secret
-    return as_json(shown, 201)
+    return as_json(shown, 201 if new else 200)
 
 
 @router.get("", response_model=list[JobAnswer], responses=INVALID, summary="List jobs")
@@ -148,6 +184,21 @@ async def pause(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
 async def resume(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
     """Goes on where the job was paused."""
     return as_json(job_view(await app.jobs.resume(JobId(job_id), caller.sees)))
+
+
+@router.post(
+    "/{job_id}/retry",
+    response_model=JobAnswer,
+    responses={**NOT_FOUND, **CONFLICT, **INVALID},
+    summary="Fetch failed pages again",
+)
+async def retry(job_id: JobPath, caller: CallerHere, app: Services) -> Any:
+    """Only the pages that failed, not those that were skipped by rule; a conflict (409) when there is none.
+
+    A job that is not over goes on with them. One that is over never changes: a new job is made of its failed pages, with the same
+    order, and returned; its `retry_of` is the old one's id. It follows links only to pages that the old one did not know.
+    """
+    return as_json(job_view(await app.jobs.retry(JobId(job_id), caller.sees)))
 
 
 @router.get(

@@ -15,8 +15,8 @@ from scrapemaster.api.schemas.webhooks import WebhookEvent
 from scrapemaster.domain.events import EventType
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
 from scrapemaster.domain.webhook import JOB_HOOK_EVENTS
+from scrapemaster.services.hooks import JobHook
 from scrapemaster.services.jobs import JobOrder
-from scrapemaster.services.webhooks import JobHook
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
@@ -275,6 +275,17 @@ class JobBody(Body):
         return hook if self.webhook_secret is None else replace(hook, secret=self.webhook_secret)
 
 
+class CostAnswer(Answer):
+    """What a job took."""
+
+    bytes: int = Field(description="Bytes downloaded, unpacked.", examples=[1_204_000])
+    seconds: float = Field(
+        description="Seconds spent asking servers, over all pages and tries: more than the job lasted if it asked for "
+        "several pages at once.",
+        examples=[12.5],
+    )
+
+
 class JobAnswer(Answer):
     """A job and its state. Times are UTC."""
 
@@ -301,6 +312,7 @@ class JobAnswer(Answer):
         description="Items dropped because a required field had no value.", examples=[2]
     )
     bytes_downloaded: int
+    cost: CostAnswer
     rate: float = Field(description="Pages a second, of late.")
     eta_seconds: float | None = Field(description="Seconds to the end at the present rate.")
     error: str | None
@@ -310,6 +322,8 @@ class JobAnswer(Answer):
     finished_at: datetime | None
     webhook_url: str | None = Field(description="Where this job's events are sent.")
     webhook_events: list[str] = Field(description="Events sent there.", examples=[[]])
+    retry_of: str | None = Field(description="The job whose failed pages this one fetches again.")
+    schedule_id: str | None = Field(description="The schedule that ordered it.")
     selectors: dict[str, Any]
     config: dict[str, Any]
 

@@ -22,6 +22,8 @@ _SPEC = (
     "config_asked",
     "webhook_url",
     "webhook_events",
+    "retry_of",
+    "schedule_id",
 )
 
 JOB_COLUMNS = (
@@ -41,6 +43,7 @@ COUNTER_NAMES = (
     "items",
     "items_failed",
     "bytes",
+    "fetch_ms",
 )
 COUNTER_COLUMNS = ", ".join(f"t.{name}" for name in COUNTER_NAMES)
 

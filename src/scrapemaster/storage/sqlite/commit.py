@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL, Counters, progress_of
+from scrapemaster.domain.joblog import Trouble
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, COUNTER_NAMES
 from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
+from scrapemaster.storage.sqlite.joblog import write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
 
 _OVER = frozenset(str(status) for status in TERMINAL)
@@ -27,15 +29,16 @@ def commit_outcomes(
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
     job, max_pages, progress, items_before, before = _job(connection, job_id)
     _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
-    asked = _asked_before(connection, outcomes)
     changes = dict.fromkeys(COUNTER_NAMES, 0)
     changes["leased"] = -len(outcomes)
+    changes["fetch_ms"] = round(1_000 * sum(outcome.elapsed for outcome in outcomes))
     rows: list[tuple[int, int, int, str | None, bytes, float]] = []
     key = first_key(job) + items_before
     links: list[NewRequest] = []
+    troubles: dict[tuple[Verdict, str], Trouble] = {}
     for outcome in outcomes:
         request = outcome.request
-        was_asked = request.key in asked
+        was_asked = request.asked
         changes["fresh"] -= not was_asked
         changes["attempted"] += outcome.fetched and not was_asked
         changes["bytes"] += outcome.body_bytes
@@ -61,6 +64,11 @@ def commit_outcomes(
         else:
             changes[str(verdict)] += 1
         _mark(connection, outcome, verdict, reason, detail)
+        pages = troubles[verdict, reason].pages + 1 if (verdict, reason) in troubles else 1
+        troubles[verdict, reason] = Trouble(verdict, reason, pages, request.url, detail)
+    if troubles:
+        at = max(outcome.fetched_at for outcome in outcomes)
+        write_troubles(connection, job, at, list(troubles.values()))
     connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
     changes["items"] = len(rows)
     # The links' own figures are written by add_requests.
@@ -73,7 +81,7 @@ def commit_outcomes(
     )
     connection.execute(
         "UPDATE tallies SET discovered = ?, queued = ?, leased = ?, fetched = ?, failed = ?, skipped = ?, "
-        "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, progress = ?, "
+        "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, fetch_ms = ?, progress = ?, "
         "rate = coalesce(?, rate) WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
@@ -111,16 +119,6 @@ def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -
         raise LeaseLost("another holder works on part of it")
     if connection.execute("SELECT 1 FROM leases WHERE holder = ? LIMIT 1", row).fetchone() is None:
         connection.execute("DELETE FROM holders WHERE no = ?", row)
-
-
-def _asked_before(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> set[int]:
-    """Which of the requests asked the server before; only those that were put back can have."""
-    tried = [outcome.request.key for outcome in outcomes if outcome.request.attempts]
-    return {
-        key
-        for key in tried
-        if connection.execute("SELECT 1 FROM troubled WHERE key = ? AND asked", (key,)).fetchone()
-    }
 
 
 def _mark(

@@ -38,8 +38,9 @@ WITH RECURSIVE waiting (endpoint) AS (
 SELECT d.id, d.endpoint, d.owner, d.due_at FROM waiting
 JOIN webhook_deliveries d ON d.no IN (
     SELECT f.no FROM webhook_deliveries f
-    WHERE f.state = 'pending' AND f.endpoint = waiting.endpoint AND f.due_at <= ? ORDER BY f.due_at LIMIT ?
+    WHERE f.state = 'pending' AND f.endpoint = waiting.endpoint AND f.due_at <= ? ORDER BY f.due_at, f.no LIMIT ?
 )
+ORDER BY d.no
 """
 
 #: Endpoints that are gone and have deliveries still.

@@ -14,7 +14,9 @@ from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS
 from scrapemaster.storage.sqlite.commit import commit_outcomes
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, interrupt_leases, release_leases
+from scrapemaster.storage.sqlite.due import job_counters, next_due
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
+from scrapemaster.storage.sqlite.retry import retry_failed
 
 _OVER = frozenset(str(status) for status in TERMINAL)
 
@@ -52,7 +54,7 @@ class SqliteFrontier:
             counters = Counters(*row[3:])
             if counters.leased:
                 interrupt_leases(connection, number, ended_before=now)
-                counters = _counters(connection, number)
+                counters = job_counters(connection, number)
             return _take(
                 connection, number, _name(job, holder), limit, budget_left(counters, max_pages), now, seconds
             )
@@ -100,12 +102,24 @@ class SqliteFrontier:
 
         return await self._database.write(work)
 
+    async def retry_failed(self, job: JobId, *, now: float) -> int:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            row = connection.execute("SELECT no, status FROM jobs WHERE id = ?", (job,)).fetchone()
+            if row is None:
+                raise NotFound("Job not found")
+            number, status = row
+            return 0 if status in _OVER else retry_failed(connection, number, now)
+
+        return await self._database.write(work)
+
     async def counters(self, job: JobId) -> Counters:
         """See the port."""
 
         def work(connection: sqlite3.Connection) -> Counters:
             number = job_number(connection, job)
-            return Counters() if number is None else _counters(connection, number)
+            return Counters() if number is None else job_counters(connection, number)
 
         return await self._database.read(work)
 
@@ -122,25 +136,8 @@ class SqliteFrontier:
         """See the port."""
 
         def work(connection: sqlite3.Connection) -> float | None:
-            row = connection.execute("SELECT no, max_pages FROM jobs WHERE id = ?", (job,)).fetchone()
-            if row is None:
-                return None
-            number, max_pages = row
-            budget = budget_left(_counters(connection, number), max_pages)
-            if (
-                budget
-                and connection.execute("SELECT 1 FROM queue WHERE job = ? LIMIT 1", (number,)).fetchone()
-            ):
-                return 0.0
-            waiting = connection.execute(
-                "SELECT min(w.due_at) FROM waiting w LEFT JOIN troubled t ON t.key = w.key "
-                "WHERE w.job = ? AND (? OR t.asked)",
-                (number, budget > 0),
-            ).fetchone()[0]
-            ends = connection.execute("SELECT min(ends_at) FROM holders WHERE job = ?", (number,)).fetchone()[
-                0
-            ]
-            return min((due for due in (waiting, ends) if due is not None), default=None)
+            number = job_number(connection, job)
+            return None if number is None else next_due(connection, number)
 
         return await self._database.read(work)
 
@@ -187,11 +184,6 @@ def _name(job: JobId, holder: str) -> str:
     return f"{job}/{holder}"
 
 
-def _counters(connection: sqlite3.Connection, number: int) -> Counters:
-    row = connection.execute(f"SELECT {COUNTER_COLUMNS} FROM tallies t WHERE job = ?", (number,)).fetchone()
-    return Counters(*row)
-
-
 def _take(  # noqa: PLR0917 -- one call, by position, inside a transaction
     connection: sqlite3.Connection,
     job: int,
@@ -218,7 +210,7 @@ def _take(  # noqa: PLR0917 -- one call, by position, inside a transaction
                 continue
             fresh += 1
         gone.append((job, due_at, key))
-        taken.append(Leased(key, mark, url, depth, attempts, interruptions))
+        taken.append(Leased(key, mark, url, depth, attempts, interruptions, bool(asked)))
     connection.executemany("DELETE FROM waiting WHERE job = ? AND due_at = ? AND key = ?", gone)
     new = min(limit - len(taken), budget - fresh)
     if new > 0:
@@ -269,4 +261,4 @@ def _recount(connection: sqlite3.Connection, number: int) -> Counters:
         "fetched = ? WHERE job = ?",
         (discovered, queued, leased, failed, skipped, items, fetched, number),
     )
-    return _counters(connection, number)
+    return job_counters(connection, number)

@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from scrapemaster.domain.errors import StoreError
+from scrapemaster.domain.errors import Conflict, NotFound, StoreError
+from scrapemaster.domain.idempotency import OrderKey
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import TERMINAL, Job, JobStatus, Priority, sources_of
+from scrapemaster.domain.joblog import LogEvent, LogLevel, NewLine, line_of_creation, line_of_transition
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.ports.jobs import SORTABLE, JobQuery, JobStats
 from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_of, spec_of, texts
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
+from scrapemaster.storage.sqlite.due import next_due
+from scrapemaster.storage.sqlite.idempotency import ordered_before, remember
+from scrapemaster.storage.sqlite.joblog import write_lines
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 from scrapemaster.storage.sqlite.outbox import record_move
+from scrapemaster.storage.sqlite.retry import copy_failed, copy_known
 
 _SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS} FROM jobs j JOIN tallies t ON t.job = j.no"
 _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
@@ -36,32 +43,36 @@ class SqliteJobs:
         self._database = database
         self._sweeps: set[asyncio.Task[None]] = set()
 
-    async def add(self, job: Job, seeds: Sequence[NewRequest]) -> None:
+    async def add(self, job: Job, seeds: Sequence[NewRequest], *, key: OrderKey | None = None) -> JobId:
         """See the port."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            cursor = connection.execute(
-                "INSERT INTO jobs (id, owner, status, engine, priority, name, created_at, tags, urls, "
-                "max_pages, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    job.id,
-                    job.owner,
-                    job.status,
-                    job.engine,
-                    job.priority,
-                    job.name,
-                    job.created_at,
-                    texts(job.tags),
-                    texts(job.urls),
-                    job.config.max_pages,
-                    spec_of(job),
-                ),
-            )
-            number = int(cursor.lastrowid or 0)
-            connection.execute("INSERT INTO tallies (job) VALUES (?)", (number,))
-            add_requests(connection, number, seeds)
+        def work(connection: sqlite3.Connection) -> JobId:
+            if key is not None:
+                before = ordered_before(connection, job.owner, key, job.created_at)
+                if before is not None:
+                    return before
+                remember(connection, job, key)
+            add_requests(connection, insert_job(connection, job), seeds)
+            return job.id
 
-        await self._database.write(work)
+        return await self._database.write(work)
+
+    async def add_retry(self, job: Job, of: JobId) -> int:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            source = job_number(connection, of)
+            if source is None:
+                raise NotFound("Job not found")
+            target = insert_job(connection, job)
+            count = copy_failed(connection, source, target)
+            if not count:
+                raise Conflict("the job has no failed page to try again")
+            if job.config.follow_links:
+                copy_known(connection, source, target)
+            return count
+
+        return await self._database.write(work)
 
     async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
         """See the port."""
@@ -95,6 +106,7 @@ class SqliteJobs:
         *,
         now: float,
         only_from: JobStatus | None = None,
+        if_idle: bool = False,
         **changes: Any,
     ) -> Job | None:
         """See the port."""
@@ -110,6 +122,8 @@ class SqliteJobs:
             if row is None:
                 return None
             number, source, started_at = row
+            if if_idle and next_due(connection, number) is not None:
+                return None
             sets: dict[str, Any] = {"status": target, **changes}
             if source == JobStatus.PAUSED:
                 connection.execute(
@@ -130,6 +144,8 @@ class SqliteJobs:
                 )
             else:
                 connection.execute("UPDATE tallies SET rate = 0 WHERE job = ?", (number,))
+            line = line_of_transition(JobStatus(source), target, changes)
+            write_lines(connection, number, now, [line])
             if target is JobStatus.COMPLETED:
                 connection.execute("UPDATE tallies SET progress = 100 WHERE job = ?", (number,))
             job = _get(connection, job_id)
@@ -141,7 +157,14 @@ class SqliteJobs:
 
     async def warn(self, job_id: JobId, warnings: Sequence[str]) -> None:
         """See the port."""
-        await self._append(job_id, "warnings", warnings)
+
+        def log(connection: sqlite3.Connection, warning: str) -> None:
+            row = connection.execute("SELECT no, status FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            if row[1] not in TERMINAL:
+                line = NewLine(LogEvent.WARNING, warning, LogLevel.WARNING)
+                write_lines(connection, row[0], time.time(), [line])
+
+        await self._append(job_id, "warnings", warnings, log)
 
     async def widen_scope(self, job_id: JobId, host: str) -> None:
         """See the port."""
@@ -219,17 +242,25 @@ class SqliteJobs:
 
         return await self._database.read(work)
 
-    async def _append(self, job_id: JobId, column: str, texts_: Sequence[str]) -> None:
+    async def _append(
+        self,
+        job_id: JobId,
+        column: str,
+        texts_: Sequence[str],
+        then: Callable[[sqlite3.Connection, str], None] | None = None,
+    ) -> None:
         if not texts_:
             return
 
         def work(connection: sqlite3.Connection) -> None:
             for text in texts_:
-                connection.execute(
+                added = connection.execute(
                     f"UPDATE jobs SET {column} = json_insert({column}, '$[#]', ?) WHERE id = ? AND NOT EXISTS "
                     f"(SELECT 1 FROM json_each({column}) WHERE value = ?)",
                     (text, job_id, text),
                 )
+                if added.rowcount and then is not None:
+                    then(connection, text)
 
         await self._database.write(work)
 
@@ -237,6 +268,32 @@ class SqliteJobs:
         with contextlib.suppress(StoreError):
             while await self._database.write(_delete_some):  # noqa: ASYNC110 -- gives way between batches
                 await asyncio.sleep(0)
+
+
+def insert_job(connection: sqlite3.Connection, job: Job) -> int:
+    """Store a new job without requests, in the transaction under way; returns its number."""
+    cursor = connection.execute(
+        "INSERT INTO jobs (id, owner, status, engine, priority, name, created_at, tags, urls, "
+        "scope_hosts, max_pages, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            job.id,
+            job.owner,
+            job.status,
+            job.engine,
+            job.priority,
+            job.name,
+            job.created_at,
+            texts(job.tags),
+            texts(job.urls),
+            texts(job.scope_hosts),
+            job.config.max_pages,
+            spec_of(job),
+        ),
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute("INSERT INTO tallies (job) VALUES (?)", (number,))
+    write_lines(connection, number, job.created_at, [line_of_creation(job)])
+    return number
 
 
 def _get(connection: sqlite3.Connection, job_id: JobId) -> Job | None:
@@ -272,7 +329,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
         return False
     (number,) = row
     span = (first_key(number), end_key(number), _DELETE_AT_ONCE)
-    for table in ("results", "requests", "leases", "troubled"):
+    for table in ("results", "requests", "leases", "troubled", "job_log"):
         deleted = connection.execute(
             f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key > ? AND key < ? LIMIT ?)",
             span,
@@ -292,6 +349,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
         )
         if deleted.rowcount:
             return True
+    connection.execute("DELETE FROM job_log_counts WHERE job = ?", (number,))
     connection.execute("DELETE FROM holders WHERE job = ?", (number,))
     connection.execute("DELETE FROM leftovers WHERE job = ?", (number,))
     return True

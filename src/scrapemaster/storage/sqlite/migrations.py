@@ -199,6 +199,57 @@ ALTER TABLE tallies ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tallies ADD COLUMN announced_at REAL NOT NULL DEFAULT 0;
 """
 
+_ORDERS = """
+ALTER TABLE tallies ADD COLUMN fetch_ms INTEGER NOT NULL DEFAULT 0;
+
+-- body: the hash of what was ordered with the key. job: its id, kept when the job is removed.
+CREATE TABLE order_keys (
+    owner TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    job TEXT NOT NULL,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (owner, key)
+) WITHOUT ROWID;
+CREATE INDEX order_keys_by_end ON order_keys (expires_at);
+
+-- key as in requests, with the line's own sequence number.
+CREATE TABLE job_log (
+    key INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    level TEXT NOT NULL,
+    event TEXT NOT NULL,
+    message TEXT NOT NULL
+);
+-- How many pages of a job came to each bad end, so that a line can be written now and then.
+CREATE TABLE job_log_counts (
+    job INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    pages INTEGER NOT NULL,
+    PRIMARY KEY (job, verdict, reason)
+) WITHOUT ROWID;
+
+CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    cron TEXT NOT NULL,
+    timezone TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    overlap TEXT NOT NULL,
+    name TEXT,
+    next_run_at REAL,
+    last_run_at REAL,
+    last_job_id TEXT,
+    last_error TEXT,
+    version INTEGER NOT NULL,
+    spec TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX schedules_by_owner ON schedules (owner, created_at);
+CREATE INDEX schedules_due ON schedules (next_run_at) WHERE next_run_at IS NOT NULL;
+"""
+
 _ACCOUNTS = """
 ALTER TABLE users ADD COLUMN rate_limit TEXT;
 CREATE TABLE api_keys (
@@ -221,7 +272,7 @@ CREATE TABLE known_networks (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ACCOUNTS)
+STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

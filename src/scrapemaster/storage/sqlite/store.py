@@ -7,8 +7,10 @@ from pathlib import Path
 from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
+from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
 from scrapemaster.storage.sqlite.results import SqliteResults
+from scrapemaster.storage.sqlite.schedules import SqliteSchedules
 from scrapemaster.storage.sqlite.users import SqliteUsers
 from scrapemaster.storage.sqlite.webhooks import SqliteWebhooks
 
@@ -24,6 +26,8 @@ class SqliteStore:
         self.jobs = SqliteJobs(self._database)
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
+        self.log = SqliteJobLog(self._database)
+        self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)

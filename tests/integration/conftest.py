@@ -1,0 +1,23 @@
+"""A service and users for whole modules of tests."""
+
+import pytest
+import requests
+from benchmarks.service import Service
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A service of this module's own."""
+    with Service() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def stranger(running):
+    """Another user's session."""
+    session = requests.Session()
+    credentials = {"username": "stranger", "password": "strangers password"}
+    session.post(f"{running.base}/auth/register", json=credentials).raise_for_status()
+    token = session.post(f"{running.base}/auth/login", json=credentials).json()["access_token"]
+    session.headers["Authorization"] = f"Bearer {token}"
+    return session

@@ -1,0 +1,116 @@
+"""How a job that is out of work ends."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.domain.errors import GiveUpPage
+from scrapemaster.domain.ids import UserId, new_job_id
+from scrapemaster.domain.job import Job, JobConfig, JobStatus
+from scrapemaster.domain.page import Page
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.storage.sqlite.store import SqliteStore
+
+URL = "http://site/a"
+
+
+class Site:
+    """An engine over one page, which is broken at first."""
+
+    name = "http"
+
+    def __init__(self):
+        self.broken = True
+        self.asked = 0
+
+    def open(self, job):
+        return self
+
+    async def fetch(self, url):
+        self.asked += 1
+        if self.broken:
+            raise GiveUpPage("http_404", "not now", 404)
+        return Page(url, 200, {"content-type": "text/html"}, b"<title>a</title>", 0.25, time.time())
+
+    def ready_at(self, url):
+        return 0.0
+
+    async def close(self):
+        pass
+
+
+class Events:
+    def publish(self, event):
+        pass
+
+
+class RetryJustBefore:
+    """The store of jobs, where somebody retries the failed pages just before the job ends for the first time."""
+
+    def __init__(self, store, site):
+        self.store = store
+        self.jobs = store.jobs
+        self.site = site
+
+    def __getattr__(self, name):
+        return getattr(self.jobs, name)
+
+    async def transition(self, job_id, target, **options):
+        if options.get("if_idle") and self.site.broken:
+            self.site.broken = False
+            assert await self.store.frontier.retry_failed(job_id, now=time.time()) == 1
+        return await self.jobs.transition(job_id, target, **options)
+
+
+@asynccontextmanager
+async def a_job(folder, site):
+    store = SqliteStore(folder / "runner.db")
+    await store.open()
+    job = Job(
+        id=new_job_id(),
+        owner=UserId("ada"),
+        urls=[URL],
+        selectors={},
+        config=JobConfig(max_retries=0),
+        created_at=time.time(),
+    )
+    await store.jobs.add(job, [NewRequest.of(URL)])
+    try:
+        yield store, job
+    finally:
+        await store.close()
+
+
+async def run_to_the_end(store, site, job):
+    runner = SliceRunner(store, lambda _: site, Events())
+    while (again := await runner.run(job.id)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
+        await asyncio.sleep(again)
+    await runner.close()
+    return await store.jobs.get(job.id)
+
+
+async def test_pages_put_back_while_a_job_ends_are_fetched_before_it_ends(tmp_path):
+    site = Site()
+    async with a_job(tmp_path, site) as (store, job):
+        store.jobs = RetryJustBefore(store, site)
+
+        done = await run_to_the_end(store, site, job)
+
+        assert site.asked == 2
+        assert (done.status, done.counters.fetched, done.counters.failed) == (JobStatus.COMPLETED, 1, 0)
+
+
+async def test_the_time_of_failed_pages_is_counted_too(tmp_path):
+    site = Site()
+
+    async def slow(url):
+        error = GiveUpPage("http_404", "not now", 404)
+        error.elapsed = 1.5
+        raise error
+
+    site.fetch = slow
+    async with a_job(tmp_path, site) as (store, job):
+        done = await run_to_the_end(store, site, job)
+
+        assert (done.status, done.counters.fetch_ms) == (JobStatus.FAILED, 1_500)
