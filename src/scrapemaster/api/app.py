@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
-from scrapemaster.api.middleware import BodyLimit, RequestId
-from scrapemaster.api.routers import accounts, health, jobs, monitoring, results
+from scrapemaster.api.middleware import BodyLimit, Gzip, RequestId
+from scrapemaster.api.routers import accounts, exports, health, jobs, monitoring, results
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -49,12 +49,13 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, jobs, results, monitoring):
+    for module in (accounts, jobs, results, exports, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)
     install_error_handlers(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
+    app.add_middleware(Gzip, compressed=exports.COMPRESSED)
     app.add_middleware(RequestId)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
 

@@ -47,11 +47,12 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def _user_error(_request: Request, error: Exception) -> Response:
+async def _user_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, UserError)  # noqa: S101 -- what it is registered for
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     if isinstance(error, InvalidInput):
-        problem = {"loc": ["body", *error.where], "msg": str(error), "type": "value_error"}
+        place = "query" if request.method == "GET" else "body"
+        problem = {"loc": [place, *error.where], "msg": str(error), "type": "value_error"}
         return JSONResponse(
             {"detail": "Invalid request data", "type": error.code, "errors": [problem]}, status
         )
