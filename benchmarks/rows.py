@@ -42,7 +42,6 @@ def product(number: int, chance: random.Random) -> bytes:
 
 async def job_with_rows(folder: Path, rows: int, *, name: str = "Rows", running: bool = False) -> JobId:
     """Store a job with so many rows in the data folder of a service that does not run now."""
-    folder.mkdir(parents=True, exist_ok=True)
     store = SqliteStore(folder / "scrapemaster.db")
     await store.open()
     try:

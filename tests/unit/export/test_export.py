@@ -5,13 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.export.rows_of import exported, rows_of
 
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.export.columns import MAX_COLUMNS
 from scrapemaster.export.order import fields_of
 from scrapemaster.export.rows import flattened
 from scrapemaster.export.table import cell
+from unit.export.rows_of import exported, rows_of
 
 
 async def text(rows, name="csv", **options):

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.export.rows_of import exported, result, rows_of
 
 from scrapemaster.domain.errors import InvalidInput, StoreUnavailable
 from scrapemaster.export.columns import Shape, Survey, Table
@@ -24,6 +23,7 @@ from scrapemaster.export.exporter import Exporter
 from scrapemaster.export.order import ExportFormat, ExportOrder
 from scrapemaster.export.spool import Spool
 from scrapemaster.export.xlsx import MAX_CHARACTERS, Workbook
+from unit.export.rows_of import exported, result, rows_of
 
 WHEN = datetime.fromtimestamp(0.5, UTC)
 
