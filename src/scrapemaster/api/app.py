@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from scrapemaster import __version__
@@ -47,6 +48,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         openapi_tags=_TAGS,
         responses=COMMON,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     app.state.services = services
     for module in (accounts, jobs, results, exports, monitoring):
@@ -64,6 +66,11 @@ def create_app(services: ServiceApp) -> FastAPI:
         return RedirectResponse("/api/docs")
 
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What generated clients call an operation: its tag and the name of its function, such as `jobs_create`."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

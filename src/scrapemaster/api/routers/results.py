@@ -11,7 +11,6 @@ from scrapemaster.api.routers.jobs import JobPath, as_json
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.results import ResultsAnswer
 from scrapemaster.api.security import CallerHere, Services
-from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.ids import JobId
 from scrapemaster.export.timestamps import iso
 
@@ -28,15 +27,15 @@ async def page(
     limit: Annotated[int, Query(ge=1, le=1000, description="Rows to return at most.")] = 100,
     cursor: Annotated[
         str | None,
-        Query(max_length=20, description="`next` of the page before, instead of `skip`.", examples=["100"]),
+        Query(
+            pattern="^[0-9]{1,12}$",
+            description="`next` of the page before, instead of `skip`.",
+            examples=["100"],
+        ),
     ] = None,
 ) -> Any:
     """Rows in the order in which they were stored, which never changes, also while the job runs."""
-    after = skip
-    if cursor is not None:
-        if not (cursor.isascii() and cursor.isdigit()):
-            raise InvalidInput("cursor must be the `next` of another page", ("cursor",))
-        after = int(cursor)
+    after = skip if cursor is None else int(cursor)
     found = await app.results.page(JobId(job_id), caller.sees, after=after, limit=limit)
     return as_json(
         {

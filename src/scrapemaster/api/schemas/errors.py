@@ -53,7 +53,9 @@ INVALID: dict[int | str, dict[str, Any]] = {
 }
 FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _error("Known, but not allowed.", TypedErrorAnswer)}
 COMMON: dict[int | str, dict[str, Any]] = {
-    400: _error("The body cannot be read.", TypedErrorAnswer),
+    400: _error(
+        "The request cannot be read, or needs an extra that the server does not have.", TypedErrorAnswer
+    ),
     413: _error("The body is too large.", TypedErrorAnswer),
     500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),
     503: _error("The store does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer),
