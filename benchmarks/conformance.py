@@ -96,9 +96,7 @@ def main() -> int:
     with quiet_service() as service:
         each = math.ceil(options.examples / operations(service))
         for role in ("admin", "user"):
-            code, report = run(
-                service, role, "--exclude-path-regex", ENDS_SESSION, "-n", str(each), *seed
-            )
+            code, report = run(service, role, "--exclude-path-regex", ENDS_SESSION, "-n", str(each), *seed)
             print(f"{report}\nas {role}: exit code {code}", flush=True)
             worst = max(worst, code)
     return worst

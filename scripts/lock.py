@@ -24,8 +24,11 @@ def compile_to(target: str, requirements: list[str]) -> None:
 
 
 def main() -> None:
-    """Write core.txt (the least that runs), all.txt (with every extra), dev.txt (that and what developers need),
-    client.txt (the generator of clients, in an environment of its own)."""
+    """Write all of them.
+
+    core.txt (the least that runs), all.txt (with every extra), dev.txt (that and what developers need), and client.txt
+    (the generator of clients, for an environment of its own).
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     core = project["project"]["dependencies"]
     extras = project["project"]["optional-dependencies"]

@@ -41,7 +41,7 @@ def main(service: str, password: str, shop: str) -> None:
         file = results_export.sync_detailed(job.id, client=client, format_=ExportFormat.JSON, fields="name")
         assert isinstance(file.parsed, list)
         named = sum("name" in row.data.to_dict() for row in file.parsed)
-        print(job.status.value, page.total, len(page.results), named)
+        sys.stdout.write(f"{job.status.value} {page.total} {len(page.results)} {named}\n")
 
 
 if __name__ == "__main__":

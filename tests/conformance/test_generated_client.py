@@ -74,7 +74,18 @@ def client(tools, service, tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    mend_imports(folder)
     return folder
+
+
+def mend_imports(folder):
+    """The generator (0.29.1) forgets an import where an operation takes several kinds of body, as the login does."""
+    for file in folder.glob("scrapemaster_client/api/*/*.py"):
+        text = file.read_text()
+        if "| Unset" in text and "Unset" not in text.partition("\ndef ")[0].replace("UNSET", ""):
+            file.write_text(
+                text.replace("...types import UNSET, Response", "...types import UNSET, Response, Unset")
+            )
 
 
 def test_it_has_every_operation_of_the_document(client, service):
@@ -87,6 +98,8 @@ def test_it_has_every_operation_of_the_document(client, service):
 
 
 def test_its_types_hold(client, tools):
+    """What is made from our document; the generator's own `client.py` is the same for everybody, and not strict."""
+    package = client / "scrapemaster_client"
     done = subprocess.run(
         [
             sys.executable,
@@ -98,7 +111,15 @@ def test_its_types_hold(client, tools):
             "--cache-dir",
             client / "cache",
         ]
-        + ["--python-executable", tools / "python", PROGRAM, client / "scrapemaster_client"],
+        + [
+            "--python-executable",
+            tools / "python",
+            "--follow-imports",
+            "silent",
+            PROGRAM,
+            package / "api",
+            package / "models",
+        ],
         env={**os.environ, "MYPYPATH": str(client)},
         cwd=client,
         capture_output=True,
