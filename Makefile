@@ -2,6 +2,7 @@
 # make run     set up, start the service on http://127.0.0.1:8000
 # make check   format, lint, types, import contracts
 # make test    set up, every test
+# make fuzz    10,000 generated requests as admin and as user: is the API what its OpenAPI document says?
 # make bench   crawl a real manual: ScrapeMaster, a hand-written loop, Scrapy, side by side
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.ready
 URL ?=
 ARGS ?=
 
-.PHONY: setup demo run check test bench docs lock format clean
+.PHONY: setup demo run check test fuzz bench docs lock format clean
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -37,6 +38,9 @@ check: setup
 
 test: setup
 	$(BIN)/pytest $(ARGS)
+
+fuzz: setup
+	$(BIN)/python -m benchmarks.conformance $(ARGS)
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -24,7 +24,11 @@ def compile_to(target: str, requirements: list[str]) -> None:
 
 
 def main() -> None:
-    """Write core.txt (the least that runs), all.txt (with every extra), dev.txt (that and what developers need)."""
+    """Write all of them.
+
+    core.txt (the least that runs), all.txt (with every extra), dev.txt (that and what developers need), and client.txt
+    (the generator of clients, for an environment of its own).
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     core = project["project"]["dependencies"]
     extras = project["project"]["optional-dependencies"]
@@ -32,6 +36,7 @@ def main() -> None:
     compile_to("core.txt", core)
     compile_to("all.txt", everything)
     compile_to("dev.txt", [*everything, *project["dependency-groups"]["dev"]])
+    compile_to("client.txt", project["dependency-groups"]["client"])
 
 
 if __name__ == "__main__":

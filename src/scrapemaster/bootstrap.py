@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import ipaddress
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
+from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.ports.events import EventSink
@@ -73,6 +75,7 @@ class ServiceApp:
     webhooks: WebhookService
     feeds: JobFeeds
     schedules: ScheduleService
+    exporter: Exporter
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -86,6 +89,14 @@ def prepare_data_dir(settings: Settings) -> Path:
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InvalidSetting(f"SCRAPEMASTER_DATA_DIR: the folder {folder} is not writable")
+    return folder
+
+
+def prepare_exports_dir(settings: Settings) -> Path:
+    """The folder for files that are written before they are sent, emptied of what a killed service left there."""
+    folder = prepare_data_dir(settings) / "exports"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
@@ -219,4 +230,5 @@ def build_services(
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,
+        exporter=Exporter(prepare_exports_dir(settings)),
     )

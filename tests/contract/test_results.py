@@ -38,6 +38,36 @@ async def test_a_stream_gives_every_row_in_batches(store):
     assert max(map(len, batches)) <= 10
 
 
+async def test_a_stream_ends_where_it_was_told_though_there_are_more_rows(store):
+    job, _ = await job_with_rows(store, 25)
+
+    batches = [batch async for batch in store.results.stream(job.id, until=12, batch=5)]
+
+    assert [len(batch) for batch in batches] == [5, 5, 2]
+
+
+async def test_a_stream_of_large_rows_comes_in_small_batches(store):
+    job = await running_job(store, "a")
+    (one,) = await store.frontier.lease(job.id, "h", 5, 30, now=2_000.0)
+    large = b'{"t":"%s"}' % (b"x" * 3_000_000)
+    await store.frontier.commit(job.id, "h", [handled(one, [large] * 5 + [b"{}"] * 3)])
+
+    batches = [batch async for batch in store.results.stream(job.id)]
+
+    assert [row.seq for batch in batches for row in batch] == list(range(1, 9))
+    assert max(map(len, batches[:2])) <= 2
+
+
+async def test_a_stream_ends_when_its_job_is_removed(store):
+    job, _ = await job_with_rows(store, 25)
+    stream = store.results.stream(job.id, batch=5)
+
+    await anext(stream)
+    await store.jobs.delete(job.id)
+
+    assert [batch async for batch in stream] == []
+
+
 async def test_rows_are_the_same_after_deterministic_work_is_done_again(store):
     one, first = await job_with_rows(store, 5)
     two, _ = await job_with_rows(store, 5)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,6 @@ def test_watchers_that_go_away_leave_nothing_behind(running, site):
 def open_sockets(pid):
     count = 0
     for one in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed while we look
+        with suppress(FileNotFoundError):  # closed in between
             count += "socket" in str(one.readlink())
     return count

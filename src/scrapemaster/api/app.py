@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
@@ -14,11 +15,12 @@ from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.headers import SecurityHeaders
 from scrapemaster.api.identify import Identify
-from scrapemaster.api.middleware import BodyLimit, Faults, RequestId
+from scrapemaster.api.middleware import BodyLimit, Faults, Gzip, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
     events,
+    exports,
     health,
     jobs,
     monitoring,
@@ -80,9 +82,11 @@ def create_app(services: ServiceApp) -> FastAPI:
         openapi_tags=_TAGS,
         responses=COMMON,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    for module in (accounts, api_keys, users, jobs, events, results, schedules, webhooks, monitoring):
+    routers = (accounts, api_keys, users, jobs, events, results, exports, schedules, webhooks, monitoring)
+    for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)
@@ -90,6 +94,7 @@ def create_app(services: ServiceApp) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
     app.add_middleware(Faults)
+    app.add_middleware(Gzip, compressed=exports.COMPRESSED)
     app.add_middleware(Identify, callers=services.callers, limits=services.limits)
     if services.settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)
@@ -103,6 +108,11 @@ def create_app(services: ServiceApp) -> FastAPI:
         return RedirectResponse("/api/docs")
 
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What generated clients call an operation: its tag and the name of its function, such as `jobs_create`."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,11 +48,12 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def _user_error(_request: Request, error: Exception) -> Response:
+async def _user_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, UserError)  # noqa: S101 -- what it is registered for
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     if isinstance(error, InvalidInput):
-        problem = {"loc": ["body", *error.where], "msg": str(error), "type": "value_error"}
+        place = "query" if request.method == "GET" else "body"
+        problem = {"loc": [place, *error.where], "msg": str(error), "type": "value_error"}
         return JSONResponse(
             {"detail": "Invalid request data", "type": error.code, "errors": [problem]}, status
         )
@@ -88,9 +90,21 @@ async def _invalid_request(_request: Request, error: Exception) -> Response:
     )
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
     content: dict[str, Any] = {"detail": str(error.detail)}
     if error.status_code != 404:
         content["type"] = _TYPES.get(error.status_code, "error")
-    return JSONResponse(content, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (methods := methods_of(request.app.openapi(), request.url.path)):
+        headers["Allow"] = ", ".join(methods)
+    return JSONResponse(content, error.status_code, headers)
+
+
+def methods_of(document: Mapping[str, Any], path: str) -> list[str]:
+    """All methods that the OpenAPI document has for a path; the framework names those of one route among several."""
+    methods = set()
+    for template, operations in document["paths"].items():
+        if re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template)), path):
+            methods |= {name.upper() for name in operations}
+    return sorted(methods)

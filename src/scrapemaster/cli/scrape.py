@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -17,9 +17,9 @@ from rich.table import Table
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.item import Result
 from scrapemaster.domain.job import Job, JobConfig
-from scrapemaster.export.lines import json_array, json_lines
+from scrapemaster.export.exporter import Exporter
+from scrapemaster.export.order import ExportFormat, ExportOrder
 from scrapemaster.export.rows import data_of
-from scrapemaster.export.table import csv_table
 from scrapemaster.local import Crawl, crawled
 from scrapemaster.logs import set_up_logs
 from scrapemaster.services.jobs import JobOrder
@@ -28,7 +28,7 @@ from scrapemaster.settings import load_settings
 _SHOWN_ROWS = 10
 _SHOWN_COLUMNS = 8
 _LONGEST_CELL = 60
-_WRITERS = {".csv": csv_table, ".json": json_array, ".jsonl": json_lines}
+_SUFFIXES = {f".{one}": one for one in ExportFormat}
 
 
 def scrape_command(
@@ -56,12 +56,13 @@ def scrape_command(
         typer.Option(help="Networks that may be crawled although they are not public, such as 127.0.0.0/8."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File for all rows: .csv, .json or .jsonl.")
+        Path | None,
+        typer.Option("--output", "-o", help="File for all rows: .csv, .json, .jsonl, .parquet or .xlsx."),
     ] = None,
 ) -> None:
     """Scrape a page or a site now. Exit code 1 when nothing was extracted."""
-    if output is not None and output.suffix not in _WRITERS:
-        raise InvalidInput(f"-o {output}: the file must end in {', '.join(_WRITERS)}")
+    if output is not None and output.suffix not in _SUFFIXES:
+        raise InvalidInput(f"-o {output}: the file must end in {', '.join(_SUFFIXES)}")
     config = JobConfig(
         max_pages=max_pages or 0,
         follow_links=follow,
@@ -130,11 +131,14 @@ def figures_of(job: Job) -> str:
 
 
 async def _write(crawl: Crawl, output: Path) -> None:
+    order = ExportOrder(_SUFFIXES[output.suffix])
     try:
-        with output.open("wb") as file:
-            chunks: AsyncIterator[bytes] = _WRITERS[output.suffix](crawl.rows)
-            async for chunk in chunks:
-                file.write(chunk)
+        with TemporaryDirectory(prefix="scrapemaster-") as folder, output.open("wb") as file:
+            exporter = Exporter(Path(folder))
+            async with exporter.export(crawl.rows, order) as export:
+                async for chunk in export.chunks:
+                    file.write(chunk)
+            exporter.close()
     except OSError as error:
         raise InvalidInput(f"-o {output}: the file cannot be written: {error.strerror}") from error
 

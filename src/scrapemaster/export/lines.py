@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
 from scrapemaster.domain.item import Result
-from scrapemaster.export.rows import Rows
+from scrapemaster.export.columns import Shape
 from scrapemaster.export.timestamps import iso
 
 
-def record(row: Result) -> bytes:
-    """A result's object as the API shows it."""
+def record(row: Result, shape: Shape) -> bytes:
+    """A result's object as the API shows it, with the part of its item that was asked for."""
     return orjson.dumps(
         {
             "job_id": row.job_id,
             "url": row.url,
-            "data": orjson.Fragment(row.data),
+            "data": orjson.Fragment(row.data) if shape.whole else shape.of(row),
             "scraped_at": iso(row.scraped_at),
-        }
+        },
+        _plain,
+        orjson.OPT_PASSTHROUGH_DATETIME,
     )
 
 
-async def json_lines(rows: Rows) -> AsyncIterator[bytes]:
+def _plain(value: Any) -> str:
+    return iso(value.timestamp())
+
+
+class JsonLines:
     """One object a line."""
-    async for batch in rows():
-        yield b"".join(record(row) + b"\n" for row in batch)
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+
+    def begin(self) -> bytes:
+        """See `export.encoder.Encoder`."""
+        return b""
+
+    def encode(self, batch: Sequence[Result]) -> bytes:
+        """See `export.encoder.Encoder`."""
+        return b"".join(record(row, self._shape) + b"\n" for row in batch)
+
+    def end(self) -> bytes:
+        """See `export.encoder.Encoder`."""
+        return b""
 
 
-async def json_array(rows: Rows) -> AsyncIterator[bytes]:
+class JsonArray:
     """One array of objects."""
-    yield b"["
-    first = True
-    async for batch in rows():
-        chunk = b",\n".join(map(record, batch))
-        yield chunk if first else b",\n" + chunk
-        first = False
-    yield b"]\n"
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._separator = b""
+
+    def begin(self) -> bytes:
+        """See `export.encoder.Encoder`."""
+        return b"["
+
+    def encode(self, batch: Sequence[Result]) -> bytes:
+        """See `export.encoder.Encoder`."""
+        chunk = self._separator + b",\n".join(record(row, self._shape) for row in batch)
+        self._separator = b",\n"
+        return chunk
+
+    def end(self) -> bytes:
+        """See `export.encoder.Encoder`."""
+        return b"]\n"

@@ -9,7 +9,7 @@ import orjson
 
 from scrapemaster.domain.item import Result
 
-#: Gives all rows anew, in batches; writers that need two passes call it twice.
+#: Gives the same rows anew at each call, in batches; writers that need two passes call it twice.
 Rows = Callable[[], AsyncIterator[list[Result]]]
 
 
@@ -19,12 +19,22 @@ def data_of(row: Result) -> dict[str, Any]:
     return data
 
 
-def flattened(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested objects as dotted columns; lists stay as they are."""
+def flattened(data: dict[str, Any]) -> dict[str, Any]:
+    """Nested objects as dotted columns; lists and empty objects stay as they are.
+
+    Where an item has both `{"a.b": 1}` and `{"a": {"b": 2}}`, the later one gets `_` behind its name, so that nothing is lost.
+    """
     flat: dict[str, Any] = {}
-    for name, value in data.items():
-        if isinstance(value, dict) and value:
-            flat.update(flattened(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
+    _flatten_into(flat, data, "")
     return flat
+
+
+def _flatten_into(flat: dict[str, Any], data: dict[str, Any], prefix: str) -> None:
+    for name, value in data.items():
+        column = f"{prefix}{name}"
+        if isinstance(value, dict) and value:
+            _flatten_into(flat, value, f"{column}.")
+            continue
+        while column in flat:
+            column += "_"
+        flat[column] = value

@@ -21,5 +21,11 @@ class ResultStore(Protocol):
     async def total(self, job: JobId) -> int:
         """How many rows the job has now."""
 
-    def stream(self, job: JobId, *, batch: int = 500) -> AsyncIterator[list[Result]]:
-        """All rows up to the total at the first step, in batches, in bounded memory."""
+    def stream(
+        self, job: JobId, *, until: int | None = None, batch: int = 500
+    ) -> AsyncIterator[list[Result]]:
+        """All rows up to the one numbered `until` (None: the total at the first step), in order.
+
+        In batches of at most `batch` rows and, where there is more than one row in it, some 4 MiB of data. Ends early when
+        the job is removed in the meantime.
+        """

@@ -9,6 +9,7 @@ from scrapemaster.domain.errors import NotFound
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.item import Result
 from scrapemaster.domain.job import Job
+from scrapemaster.export.rows import Rows
 from scrapemaster.ports.store import Store
 
 
@@ -42,6 +43,19 @@ class ResultService:
             raise NotFound("Job not found")
         return job
 
-    def stream(self, job_id: JobId) -> AsyncIterator[list[Result]]:
-        """All rows there are now, in batches."""
-        return self._store.results.stream(job_id)
+    async def snapshot(self, job_id: JobId) -> Rows:
+        """The rows there are now, as often as wanted: rows that come later are not among them.
+
+        Reading them raises `NotFound` when the job is removed in the meantime, so that nobody takes a part for the whole.
+        """
+        until = await self._store.results.total(job_id)
+
+        async def rows() -> AsyncIterator[list[Result]]:
+            last = 0
+            async for batch in self._store.results.stream(job_id, until=until):
+                yield batch
+                last = batch[-1].seq
+            if last < until:
+                raise NotFound("Job not found")
+
+        return rows

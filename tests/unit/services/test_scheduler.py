@@ -177,13 +177,12 @@ async def test_a_schedule_that_can_make_no_job_says_why_and_holds_up_no_other(tm
 async def test_a_disabled_accounts_schedules_rest(tmp_path):
     async with parts(tmp_path) as here:
         schedule = await here.schedule()
-        ada = await here.store.users.by_id(ADA)
-        await here.store.users.update(replace(ada, disabled=True))
+        await here.store.users.change(ADA, disabled=True)
 
         assert await here.scheduler.run_due(schedule.next_run_at) == 0
         assert "disabled" in (await here.service.get(schedule.id, None)).last_error
 
-        await here.store.users.update(ada)
+        await here.store.users.change(ADA, disabled=False)
         assert await here.scheduler.run_due(schedule.next_run_at + MINUTE) == 1
 
 

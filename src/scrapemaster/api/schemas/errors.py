@@ -57,7 +57,9 @@ INVALID: dict[int | str, dict[str, Any]] = {
 }
 FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _error("Known, but not allowed.", TypedErrorAnswer)}
 COMMON: dict[int | str, dict[str, Any]] = {
-    400: _error("The body cannot be read.", TypedErrorAnswer),
+    400: _error(
+        "The request cannot be read, or needs an extra that the server does not have.", TypedErrorAnswer
+    ),
     408: _error("The request came too slowly.", TypedErrorAnswer),
     413: _error("The body is too large.", TypedErrorAnswer),
     500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),

@@ -182,7 +182,7 @@ class ConfigBody(Body):
 
 
 class JobBody(Body):
-    """An order."""
+    """An order. Either `url` or `urls` says where to start."""
 
     url: Url | None = Field(
         None, description="Where to start (http or https).", examples=["https://example.com/products"]

@@ -10,6 +10,9 @@ from scrapemaster.domain.item import Result, result_id
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 
+#: Bytes of items after which a batch of a stream ends.
+_BATCH_BYTES = 4 * 1024 * 1024
+
 
 class SqliteResults:
     """See `ports.results.ResultStore`."""
@@ -19,24 +22,7 @@ class SqliteResults:
 
     async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
         """See the port."""
-
-        def work(connection: sqlite3.Connection) -> list[Result]:
-            number = job_number(connection, job)
-            if number is None:
-                return []
-            first = first_key(number)
-            rows = connection.execute(
-                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
-                "FROM results r JOIN requests q ON q.key = r.request "
-                "WHERE r.key > ? AND r.key < ? ORDER BY r.key LIMIT ?",
-                (first + after, end_key(number), limit),
-            )
-            return [
-                Result(job, key - first, result_id(mark, part), url, data, at)
-                for key, mark, part, url, data, at in rows
-            ]
-
-        return await self._database.read(work)
+        return await self._rows(job, after, limit)
 
     async def total(self, job: JobId) -> int:
         """See the port."""
@@ -49,12 +35,38 @@ class SqliteResults:
 
         return await self._database.read(work)
 
-    async def stream(self, job: JobId, *, batch: int = 500) -> AsyncIterator[list[Result]]:
+    async def stream(
+        self, job: JobId, *, until: int | None = None, batch: int = 500
+    ) -> AsyncIterator[list[Result]]:
         """See the port."""
-        total, after = await self.total(job), 0
-        while after < total:
-            rows = await self.page(job, after=after, limit=min(batch, total - after))
+        end = await self.total(job) if until is None else until
+        after = 0
+        while after < end:
+            rows = await self._rows(job, after, min(batch, end - after), _BATCH_BYTES)
             if not rows:
                 return
             yield rows
             after = rows[-1].seq
+
+    async def _rows(self, job: JobId, after: int, limit: int, most_bytes: int | None = None) -> list[Result]:
+        def work(connection: sqlite3.Connection) -> list[Result]:
+            number = job_number(connection, job)
+            if number is None:
+                return []
+            first = first_key(number)
+            cursor = connection.execute(
+                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+                "FROM results r JOIN requests q ON q.key = r.request "
+                "WHERE r.key > ? AND r.key < ? ORDER BY r.key LIMIT ?",
+                (first + after, end_key(number), limit),
+            )
+            rows, size = [], 0
+            for key, mark, part, url, data, at in cursor:
+                rows.append(Result(job, key - first, result_id(mark, part), url, data, at))
+                size += len(data)
+                if most_bytes is not None and size >= most_bytes:
+                    break
+            cursor.close()
+            return rows
+
+        return await self._database.read(work)
