@@ -6,6 +6,7 @@ from typing import Any
 
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.selector import names_of
 from scrapemaster.export.timestamps import iso
 
 
@@ -40,11 +41,22 @@ def job_view(job: Job) -> dict[str, Any]:
         "eta_seconds": job.eta_seconds(),
         "error": job.error,
         "warnings": list(job.warnings),
+        "fill": fill_view(job),
         "created_at": iso(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
         "selectors": dict(job.selectors_asked),
         "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
+    }
+
+
+def fill_view(job: Job) -> dict[str, dict[str, float]]:
+    """For each selector, in how many items it had a value, and the share of all items."""
+    items = job.counters.items
+    return {
+        name: {"filled": filled, "rate": round(filled / items, 4) if items else 0.0}
+        for name in names_of(job.selectors)
+        for filled in [job.fill.get(name, 0)]
     }
 
 
@@ -58,4 +70,5 @@ def failed_page_view(page: FailedPage) -> dict[str, Any]:
         "status": page.status,
         "attempts": page.attempts,
         "at": iso(page.at),
+        "evidence": None if page.evidence is None else dict(page.evidence),
     }

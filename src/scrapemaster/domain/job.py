@@ -151,7 +151,8 @@ class Job:
     """An order and its state. Times are epoch seconds.
 
     `progress` (0–100) never falls. `rate` is the pages a second of late. `paused_seconds` is the time spent paused so far,
-    `scope_hosts` the hosts that a start URL was redirected to.
+    `scope_hosts` the hosts that a start URL was redirected to. `fill`: in how many of the items each selector had a value,
+    by its dotted name; without those that never had one.
     """
 
     id: JobId
@@ -180,6 +181,7 @@ class Job:
     scope_hosts: Sequence[str] = ()
     selectors_asked: Mapping[str, Any] = field(default_factory=dict)
     config_asked: Mapping[str, Any] = field(default_factory=dict)
+    fill: Mapping[str, int] = field(default_factory=dict)
 
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""
@@ -219,12 +221,13 @@ def ending_of(counters: Counters, max_pages: int, reasons: Mapping[str, int]) ->
     """How a job ends whose frontier has nothing left to work on.
 
     `reasons` counts the failed and skipped pages by reason code. A job that fetched nothing is failed:
-    `robots_denied` or `blocked` when that was so for all of its pages, else `all_pages_failed`.
+    `robots_denied` when that was so for all of its pages, `blocked` when all were block pages or challenges, else
+    `all_pages_failed`.
     """
     if counters.fetched == 0:
         if reasons and set(reasons) <= {"robots_denied"}:
             return JobStatus.FAILED, StopReason.ROBOTS_DENIED
-        if reasons and set(reasons) <= {"blocked"}:
+        if reasons and set(reasons) <= {"blocked", "challenge"}:
             return JobStatus.FAILED, StopReason.BLOCKED
         if counters.failed or counters.skipped:
             return JobStatus.FAILED, StopReason.ALL_PAGES_FAILED

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scrapemaster.domain.request import Leased, NewRequest
@@ -31,7 +31,8 @@ class Outcome:
     `fetched`: the server was asked, so the page counts against `max_pages`.
     `retry_at` (epoch seconds) is for RETRY alone. `reason` is a stable code, `detail` a sentence,
     both for FAILED, SKIPPED and RETRY. `items_failed`: items dropped as a required field was
-    missing. `body_bytes`: size of the body as downloaded and decoded.
+    missing. `body_bytes`: size of the body as downloaded and decoded. `fill`: in how many of the items each
+    selector had a value, by its dotted name; without those that had none. `evidence`: what `reason` was concluded from.
     """
 
     request: Leased
@@ -48,6 +49,8 @@ class Outcome:
     items_failed: int = 0
     body_bytes: int = 0
     fetched_at: float = 0.0
+    fill: Mapping[str, int] = field(default_factory=dict)
+    evidence: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,3 +64,4 @@ class FailedPage:
     status: int | None
     attempts: int
     at: float
+    evidence: Mapping[str, str] | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scrapemaster.domain.errors import InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
+from scrapemaster.extract.cost import Cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.fast import FastRule, compile_fast
+from scrapemaster.extract.fill import FillCount, is_empty
 from scrapemaster.extract.rules import Finder, Rule, compile_finder, compile_rule
 from scrapemaster.extract.selectors import parse_selectors
 from scrapemaster.extract.structured import structured_item
@@ -17,10 +19,14 @@ from scrapemaster.extract.structured import structured_item
 
 @dataclass(slots=True)
 class Extraction:
-    """What a page yielded. `items_failed`: items dropped because a required field had no value."""
+    """What a page yielded. `items_failed`: items dropped because a required field had no value.
+
+    `fill`: in how many of the items each selector had a value, by dotted name.
+    """
 
     items: list[dict[str, Any]] = field(default_factory=list)
     items_failed: int = 0
+    fill: Mapping[str, int] = field(default_factory=dict)
 
 
 class Plan:
@@ -32,6 +38,8 @@ class Plan:
         self._rules = rules
         self._container = container
         self._fast = fast
+        self._selectors = {name: rule.selector for name, rule in rules.items()}
+        self.cost = _cost_of(rules.values(), container)
         self._required = [name for name, rule in rules.items() if rule.selector.required]
 
     @property
@@ -50,7 +58,8 @@ class Plan:
 
     def extract(self, document: Document) -> Extraction:
         """The items of a page. Raises `GiveUpPage` when the body cannot be read as what it claims to be."""
-        extraction = Extraction()
+        count = FillCount(self._selectors)
+        extraction = Extraction(fill=count.counts)
         if not self._rules:
             item = structured_item(document)
             if item:
@@ -58,11 +67,12 @@ class Plan:
             return extraction
         if self._container is None:
             scope = None if document.kind == "json" else _Page
-            self._add(extraction, self._item(scope, document))
+            self._add(extraction, count, self._item(scope, document))
             return extraction
         top = None if document.kind == "json" else document.root
         for scope in self._container.find(top, document):
-            self._add(extraction, {name: rule.value(scope, document) for name, rule in self._rules.items()})
+            item = {name: rule.value(scope, document) for name, rule in self._rules.items()}
+            self._add(extraction, count, item)
         return extraction
 
     def _item(self, scope: Any, document: Document) -> dict[str, Any]:
@@ -79,11 +89,12 @@ class Plan:
                 item[name] = rule.value(None, document)
         return item
 
-    def _add(self, extraction: Extraction, item: dict[str, Any]) -> None:
-        if any(_empty(item[name]) for name in self._required):
+    def _add(self, extraction: Extraction, count: FillCount, item: dict[str, Any]) -> None:
+        if any(is_empty(item[name]) for name in self._required):
             extraction.items_failed += 1
-        elif not all(_empty(value) for value in item.values()):
+        elif not all(is_empty(value) for value in item.values()):
             extraction.items.append(item)
+            count.add(item)
 
 
 class _Page:
@@ -95,8 +106,10 @@ def isinstance_tree(rule: Rule) -> bool:
     return rule.selector.type in {SelectorType.CSS, SelectorType.XPATH}
 
 
-def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | list | dict) and not value)
+def _cost_of(rules: Iterable[Rule], container: Finder | None) -> Cost:
+    if container is None:
+        return Cost().plus(rule.cost for rule in rules)
+    return container.cost.plus(rule.cost.within() for rule in rules)
 
 
 def compile_plan(selectors: Mapping[str, Selector], item: str | None = None) -> Plan:

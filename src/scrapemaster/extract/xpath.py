@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import parsel  # noqa: F401 -- registers has-class(), which parsel's users know
@@ -16,6 +17,7 @@ _REGEXP = "http://exslt.org/regular-expressions"
 _NAMESPACES = {"re": _REGEXP, "set": "http://exslt.org/sets"}
 
 
+@lru_cache(maxsize=32)
 def _flags(pattern: str, flags: str) -> Any:
     letters = "".join(letter for letter in flags if letter in "is")
     return compile_regex(f"(?{letters}){pattern}" if letters else pattern)

@@ -13,12 +13,12 @@ from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import TERMINAL, Job, JobStatus, Priority, sources_of
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.ports.jobs import SORTABLE, JobQuery, JobStats
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_of, spec_of, texts
+from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, FILL_COLUMN, JOB_COLUMNS, job_of, spec_of, texts
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 
-_SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS} FROM jobs j JOIN tallies t ON t.job = j.no"
+_SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS}, {FILL_COLUMN} FROM jobs j JOIN tallies t ON t.job = j.no"
 _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
     "progress": "t.progress",
     "items_scraped": "t.items",
@@ -172,6 +172,21 @@ class SqliteJobs:
                 "SELECT id, priority FROM jobs WHERE status IN ('pending', 'running') ORDER BY no"
             )
             return [(JobId(job_id), Priority(priority)) for job_id, priority in rows]
+
+        return await self._database.read(work)
+
+    async def previous(self, job: Job) -> Job | None:
+        """See the port."""
+        if job.name is None:
+            return None
+
+        def work(connection: sqlite3.Connection) -> Job | None:
+            row = connection.execute(
+                f"{_SELECT} WHERE j.owner = ? AND j.name = ? AND j.status = 'completed' AND j.id <> ? "
+                "AND j.created_at <= ? ORDER BY j.created_at DESC, j.id DESC LIMIT 1",
+                (job.owner, job.name, job.id, job.created_at),
+            ).fetchone()
+            return None if row is None else job_of(row)
 
         return await self._database.read(work)
 

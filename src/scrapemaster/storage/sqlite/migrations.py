@@ -140,7 +140,14 @@ CREATE TABLE revoked_tokens (
 CREATE TABLE leftovers (job INTEGER PRIMARY KEY);
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+_DATA_QUALITY = """
+-- In how many items each selector had a value, as JSON; written by the commit that writes the items.
+ALTER TABLE tallies ADD COLUMN fill TEXT NOT NULL DEFAULT '{}';
+-- What the reason was concluded from, as JSON.
+ALTER TABLE troubled ADD COLUMN evidence TEXT;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _DATA_QUALITY)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
