@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.recorder import FlightRecorder, Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
@@ -108,13 +110,25 @@ def build_engines(settings: Settings) -> Engines:
     return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
 
 
+def build_isolation(settings: Settings) -> Isolation:
+    """The processes for pages that could hang or crash whoever works on them."""
+    return Isolation(settings.extract_seconds, settings.extract_memory)
+
+
+def flight_recorder(settings: Settings) -> FlightRecorder:
+    """Where the crawler writes which page it is extracting."""
+    return FlightRecorder(prepare_data_dir(settings) / "crawler.page")
+
+
 @contextlib.asynccontextmanager
-async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[CrawlerApp]:
+async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         engines = build_engines(settings)
         stack.push_async_callback(engines.close)
-        runner = SliceRunner(store, engines.get, events)
+        isolation = build_isolation(settings)
+        stack.push_async_callback(isolation.close)
+        runner = SliceRunner(store, engines.get, events, isolation, recorder=recorder)
         stack.push_async_callback(runner.close)
         queue = DocketQueue(
             "memory://",

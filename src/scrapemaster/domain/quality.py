@@ -42,9 +42,9 @@ def quality_warnings(
     if same_size and now.items < before.items * ALARM_SHARE:
         warnings.append(f"{now.items} items were found; the previous run found {before.items}")
     if now.items >= FEWEST_ITEMS:
-        for name in fields:
-            if now.rate(name) < before.rate(name) * ALARM_SHARE:
-                warnings.append(
-                    f"{name} was filled in {now.rate(name):.1%} of the items; in the previous run in {before.rate(name):.1%}"
-                )
+        warnings += [
+            f"{name} was filled in {now.rate(name):.1%} of the items; in the previous run in {before.rate(name):.1%}"
+            for name in fields
+            if now.rate(name) < before.rate(name) * ALARM_SHARE
+        ]
     return warnings

@@ -69,7 +69,7 @@ _RULES = (
     _Rule(_BLOCKED, "Akamai block", ("you don't have permission to access", "reference #"), _title("^access denied$"), small=True),
     _Rule(_CHALLENGE, "Akamai challenge", ("sec-if-cpt-container",), small=True),
     _Rule(_CHALLENGE, "Akamai challenge", ("/_sec/cp_challenge/", "<script"), _title("^(challenge validation)?$"), small=True),
-    _Rule(_CHALLENGE, "Akamai challenge", ("bm-verify=", "http-equiv=\"refresh\""), small=True),
+    _Rule(_CHALLENGE, "Akamai challenge", ("bm-verify=", 'http-equiv="refresh"'), small=True),
     _Rule(_BLOCKED, "Imperva block", ("incapsula incident id", "_incapsula_resource"), small=True),
     _Rule(_BLOCKED, "Imperva block", ("request unsuccessful. incapsula incident id",), _title("^$"), small=True),
     _Rule(_CHALLENGE, "Imperva challenge", ("_incapsula_resource?swudnsai", "main-iframe"), small=True),
@@ -281,5 +281,3 @@ def _login_wall(page: Page, asked: str, source: str, title: str) -> Barrier | No
 
 def _asks_for_login(url: str) -> bool:
     return _LOGIN_PATH.search(urlsplit(url).path.lower()) is not None
-
-

@@ -1,7 +1,7 @@
 """What selectors may cost at the worst, judged before they are run: pure.
 
 XPath of a line can take hours on a page: each `//` in a predicate is another loop over the page. Measured with libxml2 2.14
-on nested markup, an evaluation with degree d takes up to 150 ns × steps × elementsᵈ. The degree is counted here from the
+on nested markup, an evaluation takes up to 150 ns × steps × elements, and with degree d 300 ns × wide steps × elementsᵈ. The degree is counted here from the
 expression, never too low: steps along wide axes, comparisons of node sets and string values of subtrees, and for
 predicates their own degree on top. `crawl.process` lets a page be worked on in the crawler itself only if that bound is small.
 """
@@ -25,7 +25,7 @@ MAX_JSON_LISTS = 3
 _STEP_SECONDS = 150e-9
 _JSON_SECONDS = 2e-6
 #: A search that finds nothing runs to the end of the text, for each match that was found before it.
-_BYTE_PAIR_SECONDS = 1e-9
+_BYTE_PAIR_SECONDS = 2e-9
 
 _TOKEN = re.compile(
     r"""(?P<literal>"[^"]*"|'[^']*')|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<wide>//|\.\.)|"""
@@ -71,7 +71,7 @@ class Cost:
     unbounded: bool = False
 
     def plus(self, others: Iterable[Cost]) -> Cost:
-        """This cost and those."""
+        """The sum with those."""
         parts = [self, *others]
         return Cost(
             tuple(step for part in parts for step in part.steps),
@@ -107,6 +107,7 @@ class Cost:
 class _Reading:
     frames: list[_Frame] = field(default_factory=lambda: [_Frame()])
     steps: int = 1
+    wide: int = 0
     nesting: int = 0
 
 
@@ -124,11 +125,15 @@ def xpath_cost(expression: str) -> Cost:
     if reading.steps > MAX_STEPS:
         raise ValueError(f"is too large: it has more than {MAX_STEPS} steps")
     dynamic = expression.count("re:") != len(_REGEX_CALL.findall(expression))
-    return Cost(((degree, reading.steps),), unbounded=dynamic)
+    steps = (
+        ((1, reading.steps),) if degree == 1 else ((1, reading.steps), (degree, 2 * max(1, reading.wide - 1)))
+    )
+    return Cost(steps, unbounded=dynamic)
 
 
 def _read(reading: _Reading, tokens: list[tuple[str, str]], place: int, kind: str, text: str) -> None:
     frame = reading.frames[-1]
+    wide_before = frame.wide
     following = tokens[place + 1][1] if place + 1 < len(tokens) else ""
     match kind:
         case "wide":
@@ -137,11 +142,22 @@ def _read(reading: _Reading, tokens: list[tuple[str, str]], place: int, kind: st
         case "name":
             reading.steps += 1
             wide_axis = text in _WIDE_AXES and following == "::"
-            of_context = text in _OF_CONTEXT and [token for _, token in tokens[place + 1 : place + 3]] == ["(", ")"]
-            if wide_axis or of_context or text.startswith(("re:", "set:")) or (text == "id" and following == "("):
+            of_context = text in _OF_CONTEXT and [token for _, token in tokens[place + 1 : place + 3]] == [
+                "(",
+                ")",
+            ]
+            if (
+                wide_axis
+                or of_context
+                or text.startswith(("re:", "set:"))
+                or (text == "id" and following == "(")
+            ):
                 frame.wide += 1
         case "compare":
-            sides = {tokens[place - 1][0] if place else "", tokens[place + 1][0] if place + 1 < len(tokens) else ""}
+            sides = {
+                tokens[place - 1][0] if place else "",
+                tokens[place + 1][0] if place + 1 < len(tokens) else "",
+            }
             if not sides & {"literal", "number"}:
                 frame.wide += 1
         case "sign" if text == "[":
@@ -152,6 +168,7 @@ def _read(reading: _Reading, tokens: list[tuple[str, str]], place: int, kind: st
             reading.frames[-1].inner = max(reading.frames[-1].inner, closed.degree)
         case "sign" if text == "." and following not in {"/", "//"}:
             frame.wide += 1
+    reading.wide += frame.wide - wide_before
 
 
 def jsonpath_cost(expression: str) -> Cost:

@@ -13,9 +13,7 @@ class FillCount:
 
     def __init__(self, selectors: Mapping[str, Selector]) -> None:
         self._selectors = selectors
-        self._plain = all(
-            not selector.fields and selector.default is None for selector in selectors.values()
-        )
+        self._plain = all(not selector.fields and selector.default is None for selector in selectors.values())
         self.counts: dict[str, int] = {}
 
     def add(self, item: Mapping[str, Any]) -> None:
@@ -37,7 +35,9 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
-def _collect(selectors: Mapping[str, Selector], item: Mapping[str, Any], prefix: str, found: set[str]) -> None:
+def _collect(
+    selectors: Mapping[str, Selector], item: Mapping[str, Any], prefix: str, found: set[str]
+) -> None:
     for name, selector in selectors.items():
         value = item.get(name)
         if is_empty(value) or (selector.default is not None and value == selector.default):

@@ -33,7 +33,7 @@ MAX_FIELD_LENGTH = 8_000_000
 #: Matches of one JSONPath that are kept.
 _MAX_JSON_MATCHES = 1_000_000
 #: Seconds that transforms may take for one value (measured on texts made to be slow).
-_TRANSFORM_SECONDS = {"date": 0.1, "price": 100e-6, "number": 100e-6, "integer": 100e-6, "currency": 100e-6}
+_TRANSFORM_SECONDS = {"date": 0.3, "price": 100e-6, "number": 100e-6, "integer": 100e-6, "currency": 100e-6}
 
 
 class Finder(Protocol):
@@ -73,7 +73,9 @@ class RegexFinder:
         """See `Finder`."""
         text = document.text if scope is None else text_of(scope, document)
         group = 1 if self.pattern.groups else 0
-        found = (match.group(group) for match in self.pattern.finditer(text) if match.group(group) is not None)
+        found = (
+            match.group(group) for match in self.pattern.finditer(text) if match.group(group) is not None
+        )
         return list(islice(found, 1)) if first else list(found)
 
 
@@ -117,6 +119,11 @@ class Rule:
     fields: Mapping[str, Rule]
 
     @property
+    def on_tree(self) -> bool:
+        """Whether it runs on a tree of elements."""
+        return self.selector.type in {SelectorType.CSS, SelectorType.XPATH}
+
+    @property
     def cost(self) -> Cost:
         """What it may take at the worst, with all below it."""
         selector = self.selector
@@ -151,7 +158,8 @@ class Rule:
                 length += len(value) if isinstance(value, str) else 1
                 if length > MAX_FIELD_LENGTH:
                     raise GiveUpPage(
-                        "item_too_large", f"the field {self.name!r} has more than {MAX_FIELD_LENGTH:,} characters"
+                        "item_too_large",
+                        f"the field {self.name!r} has more than {MAX_FIELD_LENGTH:,} characters",
                     )
         return values or (selector.default if selector.default is not None else [])
 

@@ -242,7 +242,9 @@ class JobBody(Body):
 class FieldFill(Answer):
     """How often a selector had a value."""
 
-    filled: int = Field(description="Items in which it had one; a value that is its `default` counts as none.")
+    filled: int = Field(
+        description="Items in which it had one; a value that is its `default` counts as none."
+    )
     rate: float = Field(ge=0, le=1, description="Their share of all items.")
 
 

@@ -94,7 +94,9 @@ def commit_outcomes(
     return after
 
 
-def _job(connection: sqlite3.Connection, job_id: JobId) -> tuple[int, int, float, int, Counters, Counter[str]]:
+def _job(
+    connection: sqlite3.Connection, job_id: JobId
+) -> tuple[int, int, float, int, Counters, Counter[str]]:
     row = connection.execute(
         f"SELECT j.status, j.no, j.max_pages, t.progress, {COUNTER_COLUMNS}, {FILL_COLUMN} "
         "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",

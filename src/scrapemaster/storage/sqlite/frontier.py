@@ -91,12 +91,13 @@ class SqliteFrontier:
 
         await self._database.write(work)
 
-    async def release_all(self) -> int:
+    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
         """See the port."""
 
         def work(connection: sqlite3.Connection) -> int:
             jobs = connection.execute("SELECT DISTINCT job FROM holders").fetchall()
-            return sum(interrupt_leases(connection, job, ended_before=None) for (job,) in jobs)
+            key = None if blamed is None else blamed[1]
+            return sum(interrupt_leases(connection, job, ended_before=None, blamed=key) for (job,) in jobs)
 
         return await self._database.write(work)
 
@@ -178,7 +179,10 @@ class SqliteFrontier:
                 "WHERE t.key > ? AND t.key < ? AND t.state IS NOT NULL ORDER BY t.at, t.key LIMIT ? OFFSET ?",
                 (*span, limit, skip),
             )
-            return [FailedPage(*row[:-1], unpacked(row[-1])) for row in rows], int(total)
+            return [
+                FailedPage(url, state, reason, detail, status, attempts, at, unpacked(evidence))
+                for url, state, reason, detail, status, attempts, at, evidence in rows
+            ], int(total)
 
         return await self._database.read(work)
 

@@ -13,7 +13,14 @@ from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import TERMINAL, Job, JobStatus, Priority, sources_of
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.ports.jobs import SORTABLE, JobQuery, JobStats
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, FILL_COLUMN, JOB_COLUMNS, job_of, spec_of, texts
+from scrapemaster.storage.sqlite.codec import (
+    COUNTER_COLUMNS,
+    FILL_COLUMN,
+    JOB_COLUMNS,
+    job_of,
+    spec_of,
+    texts,
+)
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
