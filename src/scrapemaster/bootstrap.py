@@ -28,6 +28,7 @@ from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.results import ResultService
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
@@ -52,6 +53,7 @@ class ServiceApp:
     jobs: JobService
     results: ResultService
     monitoring: MonitoringService
+    preview: PreviewService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -157,11 +159,13 @@ def build_services(
     settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
 ) -> ServiceApp:
     """The use cases over an open store."""
+    engines = build_engines(settings)
     return ServiceApp(
         settings=settings,
         store=store,
         accounts=build_accounts(settings, store),
-        jobs=JobService(store, queue, watch, build_engines(settings).get),
+        jobs=JobService(store, queue, watch, engines.get),
         results=ResultService(store),
         monitoring=MonitoringService(store, crawler_healthy),
+        preview=PreviewService(engines.get, build_isolation(settings)),
     )

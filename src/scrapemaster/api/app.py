@@ -12,7 +12,7 @@ from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.middleware import BodyLimit, RequestId
-from scrapemaster.api.routers import accounts, health, jobs, monitoring, results
+from scrapemaster.api.routers import accounts, extract, health, jobs, monitoring, results
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -29,6 +29,7 @@ Errors have a `detail` that is a sentence; every response has an `X-Request-ID` 
 _TAGS = [
     {"name": "accounts", "description": "Registering, signing in and out."},
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
+    {"name": "extract", "description": "Trying selectors on a page, with nothing stored."},
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
@@ -49,7 +50,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (accounts, jobs, results, monitoring):
+    for module in (accounts, jobs, extract, results, monitoring):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)
     install_docs(app)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.quality import Harvest
 from scrapemaster.domain.selector import names_of
 from scrapemaster.export.timestamps import iso
+from scrapemaster.services.preview import Preview
 
 
 def _time(epoch: float | None) -> str | None:
@@ -41,7 +44,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "eta_seconds": job.eta_seconds(),
         "error": job.error,
         "warnings": list(job.warnings),
-        "fill": fill_view(job),
+        "fill": fill_view(names_of(job.selectors), Harvest(counters.items, job.fill)),
         "created_at": iso(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
@@ -50,13 +53,38 @@ def job_view(job: Job) -> dict[str, Any]:
     }
 
 
-def fill_view(job: Job) -> dict[str, dict[str, float]]:
+def fill_view(names: Iterable[str], harvest: Harvest) -> dict[str, dict[str, float]]:
     """For each selector, in how many items it had a value, and the share of all items."""
-    items = job.counters.items
     return {
-        name: {"filled": filled, "rate": round(filled / items, 4) if items else 0.0}
-        for name in names_of(job.selectors)
-        for filled in [job.fill.get(name, 0)]
+        name: {"filled": harvest.filled.get(name, 0), "rate": round(harvest.rate(name), 4)} for name in names
+    }
+
+
+def preview_view(preview: Preview) -> dict[str, Any]:
+    """A preview's object."""
+    error = preview.error
+    return {
+        "url": preview.url,
+        "status": preview.status,
+        "engine": preview.engine,
+        "timing": {"fetch": round(preview.fetch_seconds, 4), "extract": round(preview.extract_seconds, 4)},
+        "items": list(preview.items),
+        "items_total": preview.items_total,
+        "items_failed": preview.items_failed,
+        "matches": {name: {"count": one.count, "first": one.first} for name, one in preview.matches.items()},
+        "fill": fill_view(
+            (name for name in preview.matches if name != "config.item"),
+            Harvest(preview.items_total, preview.fill),
+        ),
+        "warnings": list(preview.warnings),
+        "error": None
+        if error is None
+        else {
+            "reason": error.reason,
+            "detail": error.detail.encode("utf-8", "replace").decode(),
+            "status": error.status,
+            "evidence": None if error.evidence is None else dict(error.evidence),
+        },
     }
 
 

@@ -52,7 +52,7 @@ class PageWork:
     def failure(self, leased: Leased, error: PageError) -> Outcome:
         """The outcome of a request that ended in `error`; what the server sent with it may say more."""
         if error.page is not None and (barrier := barrier_of(error.page, leased.url)) is not None:
-            error = _error_of(error.page, barrier)
+            error = error_of(error.page, barrier)
         return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
 
     async def outcome_of_page(self, leased: Leased, page: Page) -> Outcome:
@@ -65,14 +65,14 @@ class PageWork:
                 alias = mark
             self._check_redirect(leased, page)
         if (barrier := barrier_of(page, leased.url)) is not None:
-            raise _error_of(page, barrier)
-        _check_kind(page)
+            raise error_of(page, barrier)
+        check_kind(page)
         follow = self._follow and run.links.follows_from(leased.depth)
         found = await self._found(leased, page, links=follow)
         if not found.items and not found.items_failed:
             barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
             if barrier is not None:
-                raise _error_of(page, barrier)
+                raise error_of(page, barrier)
         links: list[NewRequest] = []
         if follow:
             links = run.links.find(found.base_url, found.links, leased.depth)
@@ -133,7 +133,7 @@ class PageWork:
         )
 
 
-def _error_of(page: Page, barrier: Barrier) -> PageError:
+def error_of(page: Page, barrier: Barrier) -> PageError:
     """The failure of a page that is no page."""
     kind = RetryPage if barrier.reason in _PASSING else GiveUpPage
     error = kind(
@@ -154,7 +154,7 @@ _SENTENCES = {
 }
 
 
-def _check_kind(page: Page) -> None:
+def check_kind(page: Page) -> None:
     """Raise `GiveUpPage` for what is no document, whatever its type says."""
     if is_attachment(page.headers.get("content-disposition", ""), page.content_type):
         raise GiveUpPage("download", "the server sends it as a file to be saved", page.status)
