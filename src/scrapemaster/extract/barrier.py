@@ -106,7 +106,7 @@ _PROVE = re.compile(
     r"unusual (?:traffic|activity)|security check|human verification|automated (?:requests|access|queries)"
 )
 _ASKS_MORE = re.compile(
-    r"<textarea|<select|<input[^>]*type=[\"']?(?:text|email|tel|password|search|file|url)"
+    r"<textarea|<select|<input[^<>]*type=[\"']?(?:text|email|tel|password|search|file|url)"
 )
 
 _DENIED_TITLE = re.compile(
@@ -116,7 +116,7 @@ _DENIED_TITLE = re.compile(
     re.IGNORECASE,
 )
 
-_PASSWORD = re.compile(r"<input[^>]*type=[\"']?password", re.IGNORECASE)
+_PASSWORD = re.compile(r"<input[^<>]*type=[\"']?password", re.IGNORECASE)
 _LOGIN_TITLE = re.compile(
     r"^\W*(?:please )?(?:log ?-?in|sign ?-?in|log ?on|sign ?on|login required|authentication required|members only)\b",
     re.IGNORECASE,
@@ -144,10 +144,10 @@ _SMALL = 12_288
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<[^<>]*>")
 _HIDDEN = re.compile(
-    r"<(script|style|noscript|template|svg)\b(?>[^<]+|<(?!/\1))*+(?:</\1[^>]*>|$)", re.IGNORECASE
+    r"<(script|style|noscript|template|svg)\b(?>[^<]+|<(?!/\1))*+(?:</\1[^<>]*>?|$)", re.IGNORECASE
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
-_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 #: A body that is nothing but the frame of a page.
 _FRAME_ONLY = re.compile(
     rb"(?is)(?>\s|<!doctype[^>]*>|</?(?:html|head|body|title|div|span|p|br|center|main|section)(?=[\s/>])[^>]*>|"
@@ -155,10 +155,10 @@ _FRAME_ONLY = re.compile(
 )
 _FRAME_BYTES = 2_048
 _ROOT = re.compile(
-    r"<(?:div|main|section|app-root|[a-z]+-app)\b[^>]*>(?:\s|<!--[^<]*-->)*</(?:div|main|section|app-root|[a-z]+-app)>",
+    r"<(?:div|main|section|app-root|[a-z]+-app)\b[^<>]*>(?:\s|<!--[^<]*-->)*</(?:div|main|section|app-root|[a-z]+-app)>",
     re.IGNORECASE,
 )
-_NEEDS_SCRIPT = re.compile(r"<noscript\b[^>]*>[^<]*(?:<(?!/noscript)[^<]*)*?javascript", re.IGNORECASE)
+_NOSCRIPT = re.compile(r"<noscript\b((?>[^<]+|<(?!/noscript))*+)", re.IGNORECASE)
 
 
 def barrier_of(page: Page, asked: str = "", *, thorough: bool = False) -> Barrier | None:
@@ -190,7 +190,7 @@ def shell_of(page: Page) -> Barrier | None:
         return None
     if _ROOT.search(source) is not None:
         return Barrier("script_shell", "an empty root element and scripts")
-    if _NEEDS_SCRIPT.search(source) is not None:
+    if any("javascript" in block[1].lower() for block in _NOSCRIPT.finditer(source)):
         return Barrier("script_shell", "it says that it needs JavaScript")
     return None
 

@@ -17,6 +17,10 @@ MAX_NESTING = 8
 MAX_DEGREE = 8
 #: Steps and names in one expression at most.
 MAX_STEPS = 500
+#: Texts of whole subtrees that are put together by one expression in the crawler itself.
+MAX_STRINGS = 8
+#: Selectors in one CSS list at most: `a, b, c` are three.
+MAX_LIST = 100
 #: Characters of the XPath that a CSS selector is translated to.
 MAX_TRANSLATED = 32_768
 #: Bracketed lists in one JSONPath at most: each may multiply the matches.
@@ -125,6 +129,8 @@ def xpath_cost(expression: str) -> Cost:
     if reading.steps > MAX_STEPS:
         raise ValueError(f"is too large: it has more than {MAX_STEPS} steps")
     dynamic = expression.count("re:") != len(_REGEX_CALL.findall(expression))
+    # Each of them may be as long as the page's text.
+    dynamic = dynamic or expression.count("(/") + expression.count("(.") > MAX_STRINGS
     steps = (
         ((1, reading.steps),) if degree == 1 else ((1, reading.steps), (degree, 2 * max(1, reading.wide - 1)))
     )

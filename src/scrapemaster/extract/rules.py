@@ -15,7 +15,7 @@ from parsel.csstranslator import GenericTranslator, HTMLTranslator
 
 from scrapemaster.domain.errors import GiveUpPage, InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
-from scrapemaster.extract.cost import MAX_TRANSLATED, Cost, jsonpath_cost, xpath_cost
+from scrapemaster.extract.cost import MAX_LIST, MAX_TRANSLATED, Cost, jsonpath_cost, xpath_cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.transforms import Transform, compile_regex, compile_transform
 from scrapemaster.extract.xpath import compile_xpath, find, to_text
@@ -210,6 +210,8 @@ def compile_finder(selector: Selector) -> Finder:
 
 
 def _css(expression: str, attr: str | None) -> Finder:
+    if expression.count(",") >= MAX_LIST:
+        raise ValueError(f"lists more than {MAX_LIST} selectors")
     try:
         html, xml = _HTML.css_to_xpath(expression), _XML.css_to_xpath(expression)
     except SelectorError as error:

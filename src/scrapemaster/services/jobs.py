@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -135,7 +136,8 @@ class JobService:
     async def create(self, order: JobOrder, owner: UserId) -> Job:
         """Take an order; the job is stored when this returns."""
         self._engine_for(order.engine)
-        job, seeds = job_of(order, owner, time.time())
+        # Off the event loop: hostile selectors may take a second to be refused.
+        job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._store.jobs.add(job, seeds)
         await self._queue.wake(job.id, job.priority)
         return await self.get(job.id, None)

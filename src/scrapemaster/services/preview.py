@@ -82,7 +82,7 @@ class PreviewService:
 
         Raises `InvalidInput` for what no job could be made of, and `TooMany`. A page that cannot be had is no error of the call.
         """
-        job, _ = job_of(order, user, time.time())
+        job, _ = await asyncio.to_thread(job_of, order, user, time.time())
         engine = self._engine_for(order.engine)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
