@@ -180,10 +180,10 @@ def _read(reading: _Reading, tokens: list[tuple[str, str]], place: int, kind: st
 def jsonpath_cost(expression: str) -> Cost:
     """The cost of a JSONPath expression; raises `ValueError` with a sentence if none could afford it."""
     bare = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "s", expression)
-    lists = len(re.findall(r"\[[^][?]*,", bare))
+    lists = len(re.findall(r"\[[^][?,]*+,", bare))
     if lists > MAX_JSON_LISTS:
         raise ValueError(f"has more than {MAX_JSON_LISTS} lists in brackets")
-    if re.search(r"\[[^][?]*(?:,[^][?]*){50}", bare):
+    if re.search(r"\[[^][?,]*+(?:,[^][?,]*+){50}", bare):
         raise ValueError("has a list of more than 50 in brackets")
     degree = max(1, bare.count("..") + bare.count("?") + lists + bare.count("$") - 1)
     if degree > MAX_DEGREE:

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scrapemaster.domain.errors import InvalidSelector
@@ -102,17 +102,18 @@ STEP = st.sampled_from(
 TEST = st.sampled_from(
     ["", "[1]", "[.//p]", "[count(preceding-sibling::*) > 1]", "[../p]", "[contains(., 'x')]", "[. = ../p]"]
 )
-EXPRESSION = st.lists(st.tuples(STEP, TEST), min_size=1, max_size=4).map(
+EXPRESSION = st.lists(st.tuples(STEP, TEST), min_size=1, max_size=3).map(
     lambda parts: "".join(step + test for step, test in parts).replace("/", "//", 1).replace("////", "//").replace("///", "//")
 )  # fmt: skip
-NESTED, FLAT = b"<div><p>x</p>" * 60, b"<p>x</p>" * 120
+NESTED, FLAT = b"<div><p>x</p>" * 40, b"<p>x</p>" * 80
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(EXPRESSION, st.sampled_from([NESTED, FLAT]))
 def test_H26_the_bound_is_not_below_what_an_expression_takes(expression, body):
     compiled = plan("xpath:" + expression)
     bound = compiled.seconds(body, 0.0)
+    assume(bound < 1.0)
 
     began = time.thread_time()
     compiled.extract(compiled.open(body, "http://site/", "text/html"))
