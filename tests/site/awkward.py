@@ -275,7 +275,7 @@ PAGES: dict[str, Callable[[Seen, Site], Awaitable[None]]] = {
     "/much-text": lazily(lambda: response(b"<title>much</title><p>" + b"text " * 10_000_000)),
     "/unclosed": lazily(lambda: response(b"<title>x</title>" + b"<b><i><table><a href='" * 100_000)),
     "/million-links": lazily(
-        lambda: response("<title>links</title>" + "".join(f"<a href=/{n}>" for n in range(1_000_000)))
+        lambda: response("<title>links</title>" + "".join(f"<a href=/{n}></a>" for n in range(1_000_000)))
     ),
     "/many-hosts": lazily(
         lambda: response(
