@@ -75,7 +75,7 @@ async def test_H47_a_page_at_which_the_process_dies_is_tried_anew_and_then_poiso
 
 async def test_a_cancelled_extraction_leaves_no_process_at_work(isolation):
     work = asyncio.create_task(isolation.extract("a", task({"x": ENDLESS}, NESTED)))
-    while not isolation._all:
+    while not isolation._all:  # noqa: ASYNC110 -- the pool tells nobody
         await asyncio.sleep(0.01)
     (process,) = isolation._all
 
