@@ -14,6 +14,9 @@ from awkward import awkward_site
 from benchmarks.service import Service
 from benchmarks.tree import tree
 
+from scrapemaster.crawl.recorder import FlightRecorder
+from scrapemaster.domain.ids import JobId
+
 #: Seconds that extracting a page may take here.
 EXTRACT_SECONDS = 3
 #: On the page `/nested` this takes hours.
@@ -247,6 +250,25 @@ def _cpu_seconds(pid):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
+
+
+def test_H47_a_crawler_that_hangs_at_a_page_is_replaced_and_goes_on():
+    with tree(50) as url, Service() as service:
+        while service.crawler_pid() is None:
+            time.sleep(0.05)
+        crawler = service.crawler_pid()
+        service.finished(service.create(url=url)["id"])
+        recorder = FlightRecorder(service.data_dir / "crawler.page")
+
+        # As a crawler leaves it that does not come back from a page.
+        recorder.begin(JobId("some job"), 7)
+
+        while service.crawler_pid() in {crawler, None}:
+            time.sleep(0.1)
+        job = service.finished(service.create(url=url, config={"follow_links": True})["id"])
+        assert (job["status"], job["pages_fetched"]) == ("completed", 50)
+        assert recorder.under_way() is None
+        recorder.close()
 
 
 def test_H47_a_crawler_out_of_file_descriptors_goes_on_when_there_are_some_again():

@@ -312,6 +312,7 @@ async def awkward_site() -> AsyncIterator[Site]:
     """Run the site in this event loop."""
     site = Site()
     tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -342,6 +343,7 @@ async def awkward_site() -> AsyncIterator[Site]:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await talk(reader, writer)
 
+        writers.add(writer)
         task = asyncio.get_running_loop().create_task(run())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -355,3 +357,7 @@ async def awkward_site() -> AsyncIterator[Site]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        # Connections that were just being accepted, and transports that close in the loop's next turn.
+        await asyncio.sleep(0.01)
