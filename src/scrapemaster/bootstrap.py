@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.recorder import FlightRecorder, Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
@@ -36,6 +38,7 @@ from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
@@ -76,6 +79,7 @@ class ServiceApp:
     feeds: JobFeeds
     schedules: ScheduleService
     exporter: Exporter
+    preview: PreviewService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -142,16 +146,30 @@ def build_engines(settings: Settings) -> Engines:
     return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
 
 
+def build_isolation(settings: Settings) -> Isolation:
+    """The processes for pages that could hang or crash whoever works on them."""
+    return Isolation(settings.extract_seconds, settings.extract_memory)
+
+
+def flight_recorder(settings: Settings) -> FlightRecorder:
+    """Where the crawler writes which page it is extracting."""
+    return FlightRecorder(prepare_data_dir(settings) / "crawler.page")
+
+
 @contextlib.asynccontextmanager
-async def crawler_app(settings: Settings, events: EventSink) -> AsyncIterator[CrawlerApp]:
+async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         engines = build_engines(settings)
         stack.push_async_callback(engines.close)
+        isolation = build_isolation(settings)
+        stack.push_async_callback(isolation.close)
         sender = WebhookSender(build_egress(settings))
         stack.push_async_callback(sender.close)
         dispatcher = Dispatcher(store.webhooks, sender)
-        runner = SliceRunner(store, engines.get, PokingEvents(events, dispatcher))
+        runner = SliceRunner(
+            store, engines.get, PokingEvents(events, dispatcher), isolation, recorder=recorder
+        )
         stack.push_async_callback(runner.close)
         queue = DocketQueue(
             "memory://",
@@ -231,4 +249,5 @@ def build_services(
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings)),
+        preview=PreviewService(engines.get, build_isolation(settings)),
     )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from scrapemaster.bootstrap import build_engines, open_store
+from scrapemaster.bootstrap import build_engines, build_isolation, open_store
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import UserId
@@ -64,7 +64,9 @@ async def crawled(
             engines = build_engines(settings)
             stack.push_async_callback(engines.close)
             engines.get(order.engine)
-            runner = SliceRunner(store, engines.get, _Silence())
+            isolation = build_isolation(settings)
+            stack.push_async_callback(isolation.close)
+            runner = SliceRunner(store, engines.get, _Silence(), isolation)
             stack.push_async_callback(runner.close)
             await store.jobs.add(job, seeds)
             running = asyncio.create_task(_run(runner, job))

@@ -86,6 +86,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         services.feeds.close()
         server.should_exit = True
         await asyncio.gather(serving, crawler.stop())
+        await services.preview.close()
         waiting.cancel()
         log.info("service.stopped")
 

@@ -91,6 +91,15 @@ class Settings(BaseSettings):
     schedules_per_user: int = Field(
         100, ge=0, le=100_000, description="Schedules a user may have; 0 allows none."
     )
+    extract_seconds: float = Field(
+        10.0, ge=0.5, le=600, description="Seconds that extracting one page may take before the page fails."
+    )
+    extract_memory: int = Field(
+        2_048,
+        ge=512,
+        le=1_048_576,
+        description="MiB of memory that a process which extracts a large page or runs costly selectors may have.",
+    )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
     )

@@ -67,7 +67,7 @@ def test_a_new_job_has_every_field_of_the_contract(service, site):
     assert set(created) == {
         "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "priority", "status", "stop_reason", "progress",
         "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "items_scraped", "items_failed", "bytes_downloaded",
-        "rate", "eta_seconds", "error", "warnings", "created_at", "started_at", "finished_at",
+        "rate", "eta_seconds", "error", "warnings", "fill", "created_at", "started_at", "finished_at",
         "webhook_url", "webhook_events", "selectors", "config", "cost", "retry_of", "schedule_id",
     }  # fmt: skip
     assert created["created_at"].endswith("Z")

@@ -25,6 +25,7 @@ class Seen:
     query: dict[str, str]
     headers: dict[str, str]
     writer: asyncio.StreamWriter
+    raw_query: str = ""
 
 
 @dataclass
@@ -180,6 +181,38 @@ async def robots(request: Seen, site: Site) -> None:
         request.writer.write(response(site.robots, kind="text/plain"))
 
 
+async def listing(request: Seen, _: Site) -> None:
+    """`full` articles with a price and `bare` ones without."""
+    full, bare = int(request.query.get("full", "0")), int(request.query.get("bare", "0"))
+    articles = [
+        f"<article><h2>Item {number}</h2><div>{'<b>5</b>' if number < full else ''}</div></article>"
+        for number in range(full + bare)
+    ]
+    request.writer.write(response("<title>list</title>" + "".join(articles)))
+
+
+async def calendar(request: Seen, _: Site) -> None:
+    """Each month links to the next and the one before, for ever."""
+    month = int(request.query["month"])
+    links = "".join(f"<a href='/calendar?month={month + step}'>{step}</a>" for step in (-1, 1))
+    request.writer.write(response(f"<title>month {month}</title>{links}"))
+
+
+async def ever_query(request: Seen, _: Site) -> None:
+    """Each page links to itself with one more parameter."""
+    query = "&".join(["a=1"] * (len(request.raw_query.split("&")) + 1))
+    request.writer.write(response(f"<title>query</title><a href='/ever-query?{query}'>more</a>"))
+
+
+def lazily(make: Callable[[], bytes]) -> Callable[[Seen, Site], Awaitable[None]]:
+    """A large page, made when it is asked for."""
+
+    async def answer(request: Seen, _: Site) -> None:
+        request.writer.write(make())
+
+    return answer
+
+
 def fixed(data: bytes) -> Callable[[Seen, Site], Awaitable[None]]:
     async def answer(request: Seen, _: Site) -> None:
         request.writer.write(data)
@@ -220,6 +253,42 @@ PAGES: dict[str, Callable[[Seen, Site], Awaitable[None]]] = {
     "/zstd-bomb": fixed(zstd_bomb()),
     "/nested-bomb": fixed(bomb(lambda data: gzip.compress(gzip.compress(data)), "gzip, gzip")),
     "/long": fixed(response(b"x" * 2_000_000)),
+    "/challenge": fixed(
+        response(
+            "<title>Just a moment...</title><script>window._cf_chl_opt={};</script>", Server="cloudflare"
+        )
+    ),
+    "/challenge-403": fixed(response("<title>x</title>", 403, cf_mitigated="challenge")),
+    "/blocked-200": fixed(response("<title>Access Denied</title><h1>Access Denied</h1>")),
+    "/login-wall": fixed(response("<title>Log in</title><form><input type=password></form>")),
+    "/empty": fixed(response("<html><head></head><body></body></html>")),
+    "/shell": fixed(response("<title>App</title><div id=root></div><script src=/app.js></script>")),
+    "/list": listing,
+    "/calendar": calendar,
+    "/ever": fixed(response("<title>ever</title><a href='a/'>deeper</a><a href='b/a/'>deeper</a>")),
+    "/ever-query": ever_query,
+    "/nested": fixed(response("<title>nested</title>" + "<div><p class=x>t</p>" * 1_900)),
+    "/deep": lazily(lambda: response("<title>deep</title>" + "<div><p><a>" * 100_000)),
+    "/many-attributes": lazily(
+        lambda: response("<title>x</title><a " + " ".join(f"a{n}=1" for n in range(1_000_000)) + ">x</a>")
+    ),
+    "/much-text": lazily(lambda: response(b"<title>much</title><p>" + b"text " * 10_000_000)),
+    "/unclosed": lazily(lambda: response(b"<title>x</title>" + b"<b><i><table><a href='" * 100_000)),
+    "/million-links": lazily(
+        lambda: response("<title>links</title>" + "".join(f"<a href=/{n}></a>" for n in range(1_000_000)))
+    ),
+    "/many-hosts": lazily(
+        lambda: response(
+            "<title>hosts</title>" + "".join(f"<a href=http://h{n}.test/>" for n in range(10_000))
+        )
+    ),
+    "/pdf-as-html": fixed(response(b"%PDF-1.7 <title>no</title>")),
+    "/zip-as-html": fixed(response(b"PK\x03\x04<title>no</title>")),
+    "/video-as-html": fixed(response(b"\x00\x00\x00\x18ftypmp42<title>no</title>")),
+    "/video": fixed(response(b"\x00\x00\x00\x18ftypmp42", kind="video/mp4")),
+    "/attachment": fixed(
+        response("<title>no</title>", Content_Disposition='attachment; filename="page.html"')
+    ),
     "/pdf": fixed(response(b"%PDF-1.7 \x00\xff", kind="application/pdf")),
     "/json": fixed(response(b'{"items":[{"n":1},{"n":2}]}', kind="application/json")),
     "/sitemap.xml": fixed(
@@ -243,6 +312,7 @@ async def awkward_site() -> AsyncIterator[Site]:
     """Run the site in this event loop."""
     site = Site()
     tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -254,10 +324,10 @@ async def awkward_site() -> AsyncIterator[Site]:
                 headers = {
                     name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
                 }
-                request = Seen(parts.path, query, headers, writer)
+                request = Seen(parts.path, query, headers, writer, parts.query)
                 site.seen.append(request)
                 site.hits[parts.path] += 1
-                page = PAGES.get(parts.path)
+                page = PAGES.get("/ever" if parts.path.startswith("/ever/") else parts.path)
                 if page is None:
                     writer.write(response("<title>missing</title>", 404))
                 else:
@@ -273,6 +343,7 @@ async def awkward_site() -> AsyncIterator[Site]:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await talk(reader, writer)
 
+        writers.add(writer)
         task = asyncio.get_running_loop().create_task(run())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -286,3 +357,7 @@ async def awkward_site() -> AsyncIterator[Site]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        # Connections that were just being accepted, and transports that close in the loop's next turn.
+        await asyncio.sleep(0.01)

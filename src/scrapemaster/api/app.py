@@ -21,6 +21,7 @@ from scrapemaster.api.routers import (
     api_keys,
     events,
     exports,
+    extract,
     health,
     jobs,
     monitoring,
@@ -50,6 +51,7 @@ _TAGS = [
     {"name": "accounts", "description": "Registering, signing in and out, API keys."},
     {"name": "users", "description": "Managing accounts; for admins."},
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
+    {"name": "extract", "description": "Trying selectors on a page, with nothing stored."},
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
@@ -85,7 +87,19 @@ def create_app(services: ServiceApp) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    routers = (accounts, api_keys, users, jobs, events, results, exports, schedules, webhooks, monitoring)
+    routers = (
+        accounts,
+        api_keys,
+        users,
+        jobs,
+        events,
+        extract,
+        results,
+        exports,
+        schedules,
+        webhooks,
+        monitoring,
+    )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(health.router)

@@ -7,11 +7,21 @@ from typing import Any
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.quality import Harvest
 from scrapemaster.domain.schedule import Schedule
 from scrapemaster.export.timestamps import iso
-from scrapemaster.services.views import job_view
+from scrapemaster.services.preview import Preview
+from scrapemaster.services.views import fill_view, job_view
 
-__all__ = ["failed_page_view", "job_view", "log_line_view", "progress_view", "schedule_view"]
+__all__ = [
+    "failed_page_view",
+    "fill_view",
+    "job_view",
+    "log_line_view",
+    "preview_view",
+    "progress_view",
+    "schedule_view",
+]
 
 #: What a `progress` event tells of a job.
 PROGRESS_FIELDS = (
@@ -59,6 +69,34 @@ def schedule_view(schedule: Schedule) -> dict[str, Any]:
     }
 
 
+def preview_view(preview: Preview) -> dict[str, Any]:
+    """A preview's object."""
+    error = preview.error
+    return {
+        "url": preview.url,
+        "status": preview.status,
+        "engine": preview.engine,
+        "timing": {"fetch": round(preview.fetch_seconds, 4), "extract": round(preview.extract_seconds, 4)},
+        "items": list(preview.items),
+        "items_total": preview.items_total,
+        "items_failed": preview.items_failed,
+        "matches": {name: {"count": one.count, "first": one.first} for name, one in preview.matches.items()},
+        "fill": fill_view(
+            (name for name in preview.matches if name != "config.item"),
+            Harvest(preview.items_total, preview.fill),
+        ),
+        "warnings": list(preview.warnings),
+        "error": None
+        if error is None
+        else {
+            "reason": error.reason,
+            "detail": error.detail.encode("utf-8", "replace").decode(),
+            "status": error.status,
+            "evidence": None if error.evidence is None else dict(error.evidence),
+        },
+    }
+
+
 def failed_page_view(page: FailedPage) -> dict[str, Any]:
     """A failed page's object."""
     return {
@@ -69,4 +107,5 @@ def failed_page_view(page: FailedPage) -> dict[str, Any]:
         "status": page.status,
         "attempts": page.attempts,
         "at": iso(page.at),
+        "evidence": None if page.evidence is None else dict(page.evidence),
     }

@@ -15,6 +15,8 @@ _MEMORY = 200_000
 class LinkFinder:
     """Turns raw references into requests for one job, each of them once.
 
+    `traps` counts the links that were left out because they look endless; `trap` is the first of them.
+
     It remembers what it has turned up already, so that the links that stand on every page of a site cost one set
     look-up each. What it turned up must therefore be committed; if that fails, call `forget`.
     """
@@ -22,6 +24,7 @@ class LinkFinder:
     def __init__(self, scope: Scope, max_depth: int | None, *, sort_query: bool) -> None:
         self.scope = scope
         self.traps = 0
+        self.trap: str | None = None
         self._max_depth = max_depth
         self._sort_query = sort_query
         self._seen: dict[str, set[str]] = {}
@@ -61,6 +64,7 @@ class LinkFinder:
                 continue
             if is_trap(url):
                 self.traps += 1
+                self.trap = self.trap or url
                 continue
             request = NewRequest.of(url, depth + 1, sort_query=self._sort_query)
             if request.fingerprint not in self._sent:

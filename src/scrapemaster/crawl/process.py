@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from random import Random
-from typing import Any
 
-import orjson
-
+from scrapemaster.crawl.extraction import Found, work_on
+from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, outcome_of_error
-from scrapemaster.domain.errors import GiveUpPage, PageError
+from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import Leased, NewRequest, fingerprint
 from scrapemaster.domain.url import host_of
+from scrapemaster.extract.barrier import Barrier, barrier_of, evidence_of, shell_of
+from scrapemaster.extract.download import is_attachment, magic_of
+
+#: Seconds that a page may take in the crawler itself at the worst, and bytes that it may have: all jobs wait meanwhile.
+IN_PROCESS_SECONDS = 1.0
+IN_PROCESS_BYTES = 1024 * 1024
+#: Seconds a page was seen to take after which its job's pages are no longer worked on in the crawler itself.
+_TOO_SLOW = 0.2
+#: Barriers that may be gone at another try.
+_PASSING = frozenset({"blocked", "challenge"})
 
 
 class PageWork:
@@ -38,17 +47,19 @@ class PageWork:
                 )
             page = await self._run.source.fetch(leased.url)
             elapsed = page.elapsed
-            return self.outcome_of_page(leased, page)
+            return await self.outcome_of_page(leased, page)
         except PageError as error:
             error.elapsed = max(elapsed, error.elapsed)
             return self.failure(leased, error)
 
     def failure(self, leased: Leased, error: PageError) -> Outcome:
-        """The outcome of a request that ended in `error`."""
+        """The outcome of a request that ended in `error`; what the server sent with it may say more."""
+        if error.page is not None and (barrier := barrier_of(error.page, leased.url)) is not None:
+            error = error_of(error.page, barrier)
         return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
 
-    def outcome_of_page(self, leased: Leased, page: Page) -> Outcome:
-        """What a fetched page yields: rows and links, or the reason why it is skipped."""
+    async def outcome_of_page(self, leased: Leased, page: Page) -> Outcome:
+        """What a fetched page yields: rows and links, or the reason why it is skipped or no page at all."""
         run = self._run
         alias = None
         if page.url != leased.url:
@@ -56,27 +67,62 @@ class PageWork:
             if mark != leased.fingerprint:
                 alias = mark
             self._check_redirect(leased, page)
-        document = run.plan.open(page.body, page.url, page.headers.get("content-type", ""))
-        if document.kind == "other":
-            kind = page.content_type or "no content type"
-            raise GiveUpPage("not_html", f"the body is {kind}, which has no fields", page.status)
-        extraction = run.plan.extract(document)
+        if (barrier := barrier_of(page, leased.url)) is not None:
+            raise error_of(page, barrier)
+        check_kind(page)
+        follow = self._follow and run.links.follows_from(leased.depth)
+        found = await self._found(leased, page, links=follow)
+        if not found.items and not found.items_failed:
+            barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
+            if barrier is not None:
+                raise error_of(page, barrier)
         links: list[NewRequest] = []
-        if self._follow and run.links.follows_from(leased.depth):
-            links = run.links.find(document.base_url, document.links(), leased.depth)
+        if follow:
+            links = run.links.find(found.base_url, found.links, leased.depth)
+            run.links_cut += found.links_seen - len(found.links)
         return Outcome(
             request=leased,
             verdict=Verdict.HANDLED,
             url=page.url,
-            items=[encode_item(item) for item in extraction.items],
+            items=found.items,
             links=links,
             alias=alias,
             status=page.status,
-            items_failed=extraction.items_failed,
+            items_failed=found.items_failed,
             body_bytes=len(page.body),
             fetched_at=page.fetched_at,
             elapsed=page.elapsed,
+            fill=found.fill,
         )
+
+    async def _found(self, leased: Leased, page: Page, *, links: bool) -> Found:
+        """Extract here what is certain to be quick, and the rest where it can be ended."""
+        run = self._run
+        content_type = page.headers.get("content-type", "")
+        if (
+            run.isolated
+            or leased.interruptions
+            or len(page.body) > IN_PROCESS_BYTES
+            or run.plan.seconds(page.body, IN_PROCESS_SECONDS) >= IN_PROCESS_SECONDS
+        ):
+            task = Task(
+                run.spec,
+                page.body,
+                page.url,
+                content_type,
+                links=links,
+                matches=False,
+                seconds=run.isolation.seconds,
+            )
+            tries = POISON_INTERRUPTIONS - leased.interruptions
+            return (await run.isolation.extract(run.job.id, task, tries=tries)).found
+        began = time.monotonic()
+        run.recorder.begin(run.job.id, leased.key)
+        try:
+            return work_on(run.plan, page.body, page.url, content_type, links=links)
+        finally:
+            run.recorder.end()
+            run.isolated = time.monotonic() - began > _TOO_SLOW
 
     def _check_redirect(self, leased: Leased, page: Page) -> None:
         scope = self._run.links.scope
@@ -91,23 +137,30 @@ class PageWork:
         )
 
 
-def encode_item(item: dict[str, Any]) -> bytes:
-    """An item as JSON. Lone surrogates (legal in scraped JSON, not in UTF-8) become U+FFFD."""
-    try:
-        return orjson.dumps(item, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, orjson.JSONEncodeError):
-        return orjson.dumps(_cleaned(item), option=orjson.OPT_NON_STR_KEYS, default=str)
+def error_of(page: Page, barrier: Barrier) -> PageError:
+    """The failure of a page that is no page."""
+    kind = RetryPage if barrier.reason in _PASSING else GiveUpPage
+    error = kind(
+        barrier.reason,
+        f"the server answered {page.status} with {_SENTENCES[barrier.reason]} ({barrier.mark})",
+        page.status,
+    )
+    error.evidence = evidence_of(page, barrier)
+    return error
 
 
-def _cleaned(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "replace").decode("utf-8")
-        case dict():
-            return {_cleaned(str(key)): _cleaned(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_cleaned(inner) for inner in value]
-        case int() if not -(2**63) <= value < 2**64:
-            return str(value)
-        case _:
-            return value
+_SENTENCES = {
+    "blocked": "a page that says that we are blocked",
+    "challenge": "a challenge in the place of the page",
+    "login_wall": "a login form in the place of the page",
+    "empty_body": "an empty page",
+    "script_shell": "a page that only scripts in a browser fill, and no selector found anything",
+}
+
+
+def check_kind(page: Page) -> None:
+    """Raise `GiveUpPage` for what is no document, whatever its type says."""
+    if is_attachment(page.headers.get("content-disposition", ""), page.content_type):
+        raise GiveUpPage("download", "the server sends it as a file to be saved", page.status)
+    if (kind := magic_of(page.body)) is not None:
+        raise GiveUpPage("not_html", f"the body is {kind}, which has no fields", page.status)

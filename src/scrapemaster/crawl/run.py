@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from scrapemaster.crawl.isolated_messages import PlanSpec, pack
+from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.rate import RateMeter
+from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.scope import Scope
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Job
@@ -15,9 +18,13 @@ from scrapemaster.ports.engine import Engine, PageSource
 
 
 class Run:
-    """A job's compiled plan, page source, link memory and rate. All of it can be made anew."""
+    """A job's compiled plan, page source, link memory and rate. All of it can be made anew.
 
-    def __init__(self, job: Job, engine: Engine) -> None:
+    `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
+    with too many of them.
+    """
+
+    def __init__(self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder) -> None:
         config = job.config
         hosts = [host_of(url) for url in job.urls]
         scope = Scope([*(config.allowed_domains or hosts), *job.scope_hosts], config.include, config.exclude)
@@ -25,6 +32,12 @@ class Run:
         self.engine_name = engine.name
         self.plan: Plan = compile_plan(job.selectors, config.item)
         self.source: PageSource = engine.open(job)
+        self.spec = pack(PlanSpec(job.selectors, config.item))
+        self.isolation = isolation
+        self.recorder = recorder
+        self.isolated = False
+        self.links_cut = 0
+        self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()
         self.may_widen = config.allowed_domains is None

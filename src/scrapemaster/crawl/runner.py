@@ -9,6 +9,9 @@ from random import Random
 
 import structlog
 
+from scrapemaster.crawl.extraction import MAX_PAGE_LINKS
+from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.slice import Slice
 from scrapemaster.domain.errors import StoreUnavailable, UserError
@@ -23,7 +26,9 @@ from scrapemaster.domain.job import (
     StopReason,
     ending_of,
 )
+from scrapemaster.domain.quality import Harvest, quality_warnings
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.selector import names_of
 from scrapemaster.domain.url import origin_of
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
@@ -63,12 +68,16 @@ class SliceRunner:
         store: Store,
         engine_for: Callable[[EngineName], Engine],
         events: EventSink,
+        isolation: Isolation,
         *,
+        recorder: Recorder | None = None,
         rng: Random | None = None,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
         self._events = events
+        self._isolation = isolation
+        self._recorder = recorder or NoRecorder()
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
         self._runs = Runs()
         self._slices: dict[JobId, Slice] = {}
@@ -119,7 +128,7 @@ class SliceRunner:
             return None
         run = self._runs.take(job_id)
         if run is None:
-            run = Run(job, self._engine_for(job.engine))
+            run = self._open(job, self._engine_for(job.engine))
         run.job = job
         try:
             again = await self._slice(job, run, seconds)
@@ -132,11 +141,14 @@ class SliceRunner:
             await self._runs.put_back(job_id, run)
         return again
 
+    def _open(self, job: Job, engine: Engine) -> Run:
+        return Run(job, engine, self._isolation, self._recorder)
+
     async def _start(self, job: Job) -> Job | None:
         """Take a pending job up: an engine, the sitemap if asked for, then `running`."""
         try:
             engine = self._engine_for(job.engine)
-            run = Run(job, engine)
+            run = self._open(job, engine)
         except UserError as error:
             await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
             return None
@@ -194,7 +206,16 @@ class SliceRunner:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         self._tell(EventType.JOB_PROGRESS, job.id)
-        return None if self._stopping else await self._after(job, run)
+        if warnings := link_warnings(run):
+            await self._warn_once(run, warnings)
+        return None if self._stopping else await self._after(job)
+
+    async def _warn_once(self, run: Run, warnings: list[str]) -> None:
+        """Warn of what was not warned of; another process may have met another first trap, which tells nothing new."""
+        fresh = [warning for warning in warnings if warning[:40] not in run.warned]
+        run.warned.update(warning[:40] for warning in fresh)
+        known = {warning[:40] for warning in run.job.warnings}
+        await self._store.jobs.warn(run.job.id, [warning for warning in fresh if warning[:40] not in known])
 
     async def _watch(self, job_id: JobId, part: Slice, left: float | None) -> None:
         """Stop the slice when its job is no longer running, or its time is over; tell of progress."""
@@ -224,7 +245,7 @@ class SliceRunner:
             return True
         return job is not None and job.status is JobStatus.RUNNING
 
-    async def _after(self, job: Job, run: Run) -> float | None:
+    async def _after(self, job: Job) -> float | None:
         """Whether the job is over, and if not, when to go on."""
         current = await self._store.jobs.get(job.id)
         if current is None or current.status in TERMINAL:
@@ -240,19 +261,36 @@ class SliceRunner:
         if due is not None:
             return min(max(0.0, due - now), _LONGEST_REST)
         # None too when a retry put pages back since we asked.
-        return None if await self._finish(current, run) else 0.0
+        return None if await self._finish(current) else 0.0
 
-    async def _finish(self, job: Job, run: Run) -> bool:
+    async def _finish(self, job: Job) -> bool:
         """End a job that has nothing left to do; False when it has after all, or is gone."""
         counters = await self._store.frontier.recount(job.id)
         reasons = await self._store.frontier.reasons(job.id)
         status, reason = ending_of(counters, job.config.max_pages, reasons)
-        await self._store.jobs.warn(job.id, warnings_of(counters, status, run.links.traps))
+        await self._store.jobs.warn(
+            job.id, [*warnings_of(counters, status), *await self._quality(job, status)]
+        )
         error = None
         if status is JobStatus.FAILED:
             worst = ", ".join(f"{code} ({count})" for code, count in sorted(reasons.items()))
             error = f"no page could be had: {worst}"
         return await self._end(job.id, status, reason, error, if_idle=True)
+
+    async def _quality(self, job: Job, status: JobStatus) -> list[str]:
+        """What the user should know of the data of a job that completes."""
+        if status is not JobStatus.COMPLETED:
+            return []
+        current = await self._store.jobs.get(job.id) or job
+        before = await self._store.jobs.previous(job)
+        return quality_warnings(
+            list(names_of(job.selectors)),
+            Harvest(current.counters.items, current.fill),
+            None if before is None else Harvest(before.counters.items, before.fill),
+            same_size=before is not None
+            and job.config.max_pages >= before.config.max_pages
+            and len(job.urls) >= len(before.urls),
+        )
 
     async def _end(
         self,
@@ -275,7 +313,7 @@ class SliceRunner:
         self._events.publish(Event(event, job_id, time.time()))
 
 
-def warnings_of(counters: Counters, status: JobStatus, traps: int) -> list[str]:
+def warnings_of(counters: Counters, status: JobStatus) -> list[str]:
     """What the user should know of a job that ended."""
     warnings = []
     if status is JobStatus.COMPLETED and counters.items == 0:
@@ -286,10 +324,19 @@ def warnings_of(counters: Counters, status: JobStatus, traps: int) -> list[str]:
         warnings.append(f"{counters.items_failed} items were dropped because a required field had no value")
     if status is JobStatus.COMPLETED and counters.failed:
         warnings.append(f"{counters.failed} pages failed; see the job's errors")
-    if traps:
+    return warnings
+
+
+def link_warnings(run: Run) -> list[str]:
+    """What the user should know of links that were left out: said once, as soon as it happens."""
+    warnings = []
+    if run.links.trap is not None:
         warnings.append(
-            f"{traps} links were not followed because they look endless (too long, or repeating paths)"
+            "links were not followed because they look endless (too long, repeating paths or parameters), the first: "
+            + run.links.trap[:300]
         )
+    if run.links_cut:
+        warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
     return warnings
 
 

@@ -14,6 +14,9 @@ MAX_LINK_LENGTH = 2_000
 MAX_SEGMENT_REPEATS = 4
 #: No site that is meant to be read nests deeper than this.
 MAX_PATH_SEGMENTS = 32
+#: A query with more parameters than this, or with one of them so often, grows with each link that is followed.
+MAX_QUERY_PARAMETERS = 32
+MAX_PARAMETER_REPEATS = 3
 #: Paths with fewer slashes are not looked at for loops: cheap, and none can be there.
 _FEW_SLASHES = 3 + MAX_SEGMENT_REPEATS
 
@@ -64,9 +67,15 @@ class Scope:
 
 
 def is_trap(url: str) -> bool:
-    """Whether a URL looks like one of endlessly many: too long, too deep, or a repeating path."""
+    """Whether a URL looks like one of endlessly many: too long, too deep, or a repeating path or query."""
     if len(url) > MAX_LINK_LENGTH:
         return True
+    if url.count("&") >= MAX_PARAMETER_REPEATS - 1:
+        parameters = url.partition("?")[2].split("&")
+        if len(parameters) > MAX_QUERY_PARAMETERS:
+            return True
+        if any(parameters.count(one) >= MAX_PARAMETER_REPEATS for one in set(parameters) if "=" in one):
+            return True
     if url.count("/") <= _FEW_SLASHES:
         return False
     segments = url.partition("?")[0].split("/")[3:]

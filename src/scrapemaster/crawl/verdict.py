@@ -10,7 +10,7 @@ from scrapemaster.domain.request import Leased
 from scrapemaster.fetch.backoff import retry_delay
 
 #: Reasons for which a page is not counted as failed: it was left out by rule.
-SKIP_REASONS = frozenset({"robots_denied", "not_html", "duplicate", "offsite_redirect"})
+SKIP_REASONS = frozenset({"robots_denied", "not_html", "download", "duplicate", "offsite_redirect"})
 #: Reasons for which the server of the page was never asked.
 UNASKED_REASONS = frozenset({"robots_denied", "egress_denied", "poison", "robots_unreachable"})
 #: A request whose worker died this often is not tried again.
@@ -39,6 +39,7 @@ def outcome_of_error(
             retry_at=now + retry_delay(leased.attempts, error.retry_after, rng),
             fetched_at=now,
             elapsed=error.elapsed,
+            evidence=error.evidence,
         )
     return Outcome(
         request=leased,
@@ -50,4 +51,5 @@ def outcome_of_error(
         detail=detail,
         fetched_at=now,
         elapsed=error.elapsed,
+        evidence=error.evidence,
     )

@@ -25,7 +25,10 @@ An error says its policy; which HTTP status it becomes is decided in `api.errors
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+from scrapemaster.domain.page import Page
 
 
 class ScrapeMasterError(Exception):
@@ -113,8 +116,13 @@ class PageError(ScrapeMasterError):
 
     `reason` is a stable snake_case code for people and programs (`dns_failure`, `timeout`,
     `egress_denied`, `http_404`, …), `status` the HTTP status when there was one. `elapsed` is the
-    seconds that asking servers took, where the fetcher says so.
+    seconds that asking servers took, where the fetcher says so. `page` is what the server
+    sent with that status, its body cut short, where that may tell more. `evidence` is what the reason was
+    concluded from, for a person to judge.
     """
+
+    page: Page | None = None
+    evidence: Mapping[str, str] | None = None
 
     def __init__(self, reason: str, detail: str = "", status: int | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

@@ -154,6 +154,8 @@ class Job:
     `progress` (0–100) never falls. `rate` is the pages a second of late. `paused_seconds` is the time spent paused so far,
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
+    `fill`: in how many of the items each selector had a value,
+    by its dotted name; without those that never had one.
     """
 
     id: JobId
@@ -187,6 +189,7 @@ class Job:
     webhook_events: Sequence[str] = ()
     retry_of: JobId | None = None
     schedule_id: ScheduleId | None = None
+    fill: Mapping[str, int] = field(default_factory=dict)
 
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""
@@ -226,12 +229,13 @@ def ending_of(counters: Counters, max_pages: int, reasons: Mapping[str, int]) ->
     """How a job ends whose frontier has nothing left to work on.
 
     `reasons` counts the failed and skipped pages by reason code. A job that fetched nothing is failed:
-    `robots_denied` or `blocked` when that was so for all of its pages, else `all_pages_failed`.
+    `robots_denied` when that was so for all of its pages, `blocked` when all were block pages or challenges, else
+    `all_pages_failed`.
     """
     if counters.fetched == 0:
         if reasons and set(reasons) <= {"robots_denied"}:
             return JobStatus.FAILED, StopReason.ROBOTS_DENIED
-        if reasons and set(reasons) <= {"blocked"}:
+        if reasons and set(reasons) <= {"blocked", "challenge"}:
             return JobStatus.FAILED, StopReason.BLOCKED
         if counters.failed or counters.skipped:
             return JobStatus.FAILED, StopReason.ALL_PAGES_FAILED

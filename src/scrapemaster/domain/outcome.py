@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scrapemaster.domain.request import Leased, NewRequest
@@ -32,6 +32,8 @@ class Outcome:
     `retry_at` (epoch seconds) is for RETRY alone. `reason` is a stable code, `detail` a sentence,
     both for FAILED, SKIPPED and RETRY. `items_failed`: items dropped as a required field was
     missing. `body_bytes`: size of the body as downloaded and decoded. `elapsed`: seconds spent asking servers.
+    `fill`: in how many of the items each selector had a value, by its dotted name; without those that had none.
+    `evidence`: what `reason` was concluded from.
     """
 
     request: Leased
@@ -49,6 +51,8 @@ class Outcome:
     body_bytes: int = 0
     fetched_at: float = 0.0
     elapsed: float = 0.0
+    fill: Mapping[str, int] = field(default_factory=dict)
+    evidence: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,3 +66,4 @@ class FailedPage:
     status: int | None
     attempts: int
     at: float
+    evidence: Mapping[str, str] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -36,3 +36,10 @@ class Selector:
     transform: Sequence[str] = ()
     default: Any = None
     required: bool = False
+
+
+def names_of(selectors: Mapping[str, Selector], prefix: str = "") -> Iterator[str]:
+    """The names of selectors and of all below them, dotted, in the order they were given."""
+    for name, selector in selectors.items():
+        yield f"{prefix}{name}"
+        yield from names_of(selector.fields, f"{prefix}{name}.")

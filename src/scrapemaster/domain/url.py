@@ -17,6 +17,15 @@ from scrapemaster.domain.errors import InvalidUrl
 MAX_URL_LENGTH = 8_192
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+#: Names under which sites put a visitor's session into URLs; each visit has another, so that a site would have no end.
+_SESSION_NAMES = (
+    r"(?:phpsessid|jsessionid|aspsessionid\w{8}|cfid|cftoken|oscsid|zenid|sessionid|session_id|sessid|sid)"
+)
+#: As a path parameter (Java), and as a segment (ASP.NET).
+_PATH_SESSION = re.compile(r"(?i);jsessionid=[^/;?]*|/\(s\([a-z0-9]{24}\)\)(?=/)")
+#: Short values are numbers of things that are called so too.
+_QUERY_SESSION = re.compile(rf"(?i){_SESSION_NAMES}=[0-9a-z,_.!-]{{16,}}")
+_MAYBE_SESSION = re.compile(r"(?i)s(?:ess)?id|session|\(s\(|cfid|cftoken|zenid")
 _TRIPLET = re.compile(r"%([0-9a-fA-F]{2})")
 
 
@@ -62,15 +71,28 @@ def canonical_url(url: str, *, sort_query: bool = False) -> str:
     """The spelling that stands for every equivalent spelling of a normal URL; idempotent.
 
     On top of `parse_url`: escapes of unreserved characters are undone, the others are written in
-    capitals, and a query's parameters are sorted when asked for.
+    capitals, session ids are left out, and a query's parameters are sorted when asked for.
     """
     if "%" in url:
         url = _TRIPLET.sub(_normal_triplet, url)
         url = ada_url.URL(url).href.partition("#")[0]
+    if _MAYBE_SESSION.search(url) is not None:
+        url = _without_session(url)
     if sort_query and "?" in url:
         head, _, query = url.partition("?")
         url = f"{head}?{'&'.join(sorted(query.split('&')))}"
     return url
+
+
+def _without_session(url: str) -> str:
+    head, mark, query = url.partition("?")
+    start = head.find("/", 8)
+    head = head[:start] + _PATH_SESSION.sub("", head[start:])
+    if mark:
+        kept = [part for part in query.split("&") if _QUERY_SESSION.fullmatch(part) is None]
+        query = "&".join(kept)
+        mark = "?" if kept else ""
+    return f"{head}{mark}{query}"
 
 
 def _normal_triplet(match: re.Match[str]) -> str:

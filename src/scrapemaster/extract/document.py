@@ -19,7 +19,9 @@ _XML = frozenset({"application/xml", "text/xml"})
 _JSON = frozenset({"application/json", "text/json"})
 
 _LINKS = etree.XPath(
-    "//a/@href | //area/@href | //link[contains(concat(' ', normalize-space(@rel), ' '), ' next ')]/@href",
+    # One walk: a union of three would compare all matches of one with all of another.
+    "/descendant-or-self::*[self::a or self::area or "
+    "(self::link and contains(concat(' ', normalize-space(@rel), ' '), ' next '))]/@href",
     smart_strings=False,
 )
 _BASE = etree.XPath("string(//base[@href][1]/@href)", smart_strings=False)

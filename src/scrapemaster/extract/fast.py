@@ -34,7 +34,7 @@ _PHRASING = frozenset(
     "a abbr b bdi bdo cite code del dfn em i ins kbd mark q s samp small span strong sub sup tt u var".split()
 )
 _VOID = frozenset({"br", "img"})  # libxml2 does not know that wbr is void
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^<>]*)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*+)([^<>]*+)>")
 #: A segment longer than this is not worth proving.
 _LONGEST = 4_000
 
@@ -58,10 +58,23 @@ class FastRule:
     def _texts(self, document: Document) -> list[str] | None:
         source = document.utf8
         nodes = document.lexbor.tags(self.tag)
+        if nodes and not self._last_is_closed(source):
+            return None
         segments = self.segments.findall(source)
         if len(nodes) != len(segments) or len(nodes) != len(self.starts.findall(source)):
             return None
         return self._proved(nodes, segments)
+
+    def _last_is_closed(self, source: bytes) -> bool:
+        """Whether an end tag follows the last start tag; if none did, each start tag would have the rest searched for one."""
+        name = self.tag.encode()
+        closed = source.rfind(b"</" + name + b">")
+        at = len(source)
+        while (at := source.rfind(b"<" + name, 0, at)) > closed:
+            after = source[at + 1 + len(name) : at + 2 + len(name)]
+            if after in b" \t\r\n\f/>":
+                return False
+        return closed >= 0
 
     def _proved(self, nodes: Sequence[Any], segments: Sequence[tuple[bytes, bytes]]) -> list[str] | None:
         found: list[str] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
 import jsonpath
@@ -12,8 +13,9 @@ from cssselect import SelectorError
 from lxml import etree
 from parsel.csstranslator import GenericTranslator, HTMLTranslator
 
-from scrapemaster.domain.errors import InvalidSelector
+from scrapemaster.domain.errors import GiveUpPage, InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
+from scrapemaster.extract.cost import MAX_LIST, MAX_TRANSLATED, Cost, jsonpath_cost, xpath_cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.transforms import Transform, compile_regex, compile_transform
 from scrapemaster.extract.xpath import compile_xpath, find, to_text
@@ -26,11 +28,23 @@ for _name in ("match", "search"):
     _JSONPATH.function_extensions.pop(_name, None)
 
 
+#: Characters that all values of one field may have together; a row that is larger than a database takes helps nobody.
+MAX_FIELD_LENGTH = 8_000_000
+#: Matches of one JSONPath that are kept.
+_MAX_JSON_MATCHES = 1_000_000
+#: Seconds that transforms may take for one value (measured on texts made to be slow).
+_TRANSFORM_SECONDS = {"date": 0.3, "price": 100e-6, "number": 100e-6, "integer": 100e-6, "currency": 100e-6}
+
+
 class Finder(Protocol):
     """Finds all matches of one expression in a scope, in order."""
 
-    def find(self, scope: Any, document: Document) -> list[Any]:
-        """Elements, texts or JSON values."""
+    @property
+    def cost(self) -> Cost:
+        """What it may take at the worst."""
+
+    def find(self, scope: Any, document: Document, *, first: bool = False) -> list[Any]:
+        """Elements, texts or JSON values. `first`: only the first one is wanted; more may come."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,8 +53,9 @@ class TreeFinder:
 
     html: Any
     xml: Any
+    cost: Cost
 
-    def find(self, scope: Any, document: Document) -> list[Any]:
+    def find(self, scope: Any, document: Document, *, first: bool = False) -> list[Any]:  # noqa: ARG002 -- the protocol's
         """See `Finder`."""
         if scope is None or isinstance(scope, str | dict | list | int | float):
             return []
@@ -52,12 +67,16 @@ class RegexFinder:
     """A regular expression over the text of the scope: the first group of each match, or all of it."""
 
     pattern: Any
+    cost: Cost
 
-    def find(self, scope: Any, document: Document) -> list[Any]:
+    def find(self, scope: Any, document: Document, *, first: bool = False) -> list[Any]:
         """See `Finder`."""
         text = document.text if scope is None else text_of(scope, document)
         group = 1 if self.pattern.groups else 0
-        return [match.group(group) for match in self.pattern.finditer(text) if match.group(group) is not None]
+        found = (
+            match.group(group) for match in self.pattern.finditer(text) if match.group(group) is not None
+        )
+        return list(islice(found, 1)) if first else list(found)
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,8 +84,9 @@ class JsonFinder:
     """JSONPath (RFC 9535) over a JSON page, a JSON value, or a text that holds JSON."""
 
     path: Any
+    cost: Cost
 
-    def find(self, scope: Any, document: Document) -> list[Any]:
+    def find(self, scope: Any, document: Document, *, first: bool = False) -> list[Any]:
         """See `Finder`."""
         if scope is None:
             if document.kind != "json":
@@ -79,9 +99,12 @@ class JsonFinder:
             except orjson.JSONDecodeError:
                 return []
         try:
-            found: list[Any] = self.path.findall(scope)
+            wanted = 1 if first else _MAX_JSON_MATCHES + 1
+            found = [match.obj for match in islice(self.path.finditer(scope), wanted)]
         except (jsonpath.JSONPathError, RecursionError):
             return []
+        if len(found) > _MAX_JSON_MATCHES:
+            raise GiveUpPage("selector_error", f"the JSONPath has more than {_MAX_JSON_MATCHES:,} matches")
         return found
 
 
@@ -95,9 +118,26 @@ class Rule:
     transforms: Sequence[Transform]
     fields: Mapping[str, Rule]
 
+    @property
+    def on_tree(self) -> bool:
+        """Whether it runs on a tree of elements."""
+        return self.selector.type in {SelectorType.CSS, SelectorType.XPATH}
+
+    @property
+    def cost(self) -> Cost:
+        """What it may take at the worst, with all below it."""
+        selector = self.selector
+        each = sum(_TRANSFORM_SECONDS.get(name, 0.0) for name in selector.transform)
+        own = self.finder.cost
+        own = replace(own, value_seconds=each) if selector.many else replace(own, page_seconds=each)
+        if selector.type is SelectorType.REGEX and not selector.many:
+            own = replace(own, scans=0)
+        inner = (rule.cost for rule in self.fields.values())
+        return own.plus(cost.within() for cost in inner)
+
     def value(self, scope: Any, document: Document) -> Any:
         """The field's value in a scope; None when there is none. `scope` None is the page itself."""
-        found = self.finder.find(scope, document)
+        found = self.finder.find(scope, document, first=not self.selector.many)
         return self.value_of(found, document)
 
     def value_of(self, found: Sequence[Any], document: Document) -> Any:
@@ -109,7 +149,18 @@ class Rule:
                 if value is not None:
                     return value
             return selector.default
-        values = [value for match in found if (value := self._one(match, document)) is not None]
+        values = []
+        length = 0
+        for match in found:
+            value = self._one(match, document)
+            if value is not None:
+                values.append(value)
+                length += len(value) if isinstance(value, str) else 1
+                if length > MAX_FIELD_LENGTH:
+                    raise GiveUpPage(
+                        "item_too_large",
+                        f"the field {self.name!r} has more than {MAX_FIELD_LENGTH:,} characters",
+                    )
         return values or (selector.default if selector.default is not None else [])
 
     def _one(self, match: Any, document: Document) -> Any:
@@ -159,6 +210,8 @@ def compile_finder(selector: Selector) -> Finder:
 
 
 def _css(expression: str, attr: str | None) -> Finder:
+    if expression.count(",") >= MAX_LIST:
+        raise ValueError(f"lists more than {MAX_LIST} selectors")
     try:
         html, xml = _HTML.css_to_xpath(expression), _XML.css_to_xpath(expression)
     except SelectorError as error:
@@ -167,12 +220,16 @@ def _css(expression: str, attr: str | None) -> Finder:
         raise ValueError("the CSS is nested too deeply") from None
     if attr is not None and "::" in expression:
         raise ValueError("takes an attr besides a ::text or ::attr(); give one of them")
-    return TreeFinder(_compiled(html, attr), _compiled(xml, attr))
+    if max(len(html), len(xml)) > MAX_TRANSLATED:
+        raise ValueError(f"is too large: as XPath it has more than {MAX_TRANSLATED:,} characters")
+    cost = xpath_cost(html)
+    return TreeFinder(_compiled(html, attr), _compiled(xml, attr), cost)
 
 
 def _xpath(expression: str, attr: str | None) -> Finder:
+    cost = xpath_cost(expression)
     path = _compiled(expression, attr)
-    return TreeFinder(path, path)
+    return TreeFinder(path, path, cost)
 
 
 def _compiled(expression: str, attr: str | None) -> Any:
@@ -186,13 +243,14 @@ def _compiled(expression: str, attr: str | None) -> Any:
 def _regex(expression: str, attr: str | None) -> Finder:
     if attr is not None:
         raise ValueError("attr belongs to css and xpath")
-    return RegexFinder(compile_regex(expression))
+    return RegexFinder(compile_regex(expression), Cost(scans=1))
 
 
 def _jsonpath(expression: str, attr: str | None) -> Finder:
     if attr is not None:
         raise ValueError("attr belongs to css and xpath")
+    cost = jsonpath_cost(expression)
     try:
-        return JsonFinder(_JSONPATH.compile(expression))
+        return JsonFinder(_JSONPATH.compile(expression), cost)
     except (jsonpath.JSONPathError, RecursionError) as error:
         raise ValueError(f"{expression!r} is not JSONPath: {error}") from None

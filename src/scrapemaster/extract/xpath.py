@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import parsel  # noqa: F401 -- registers has-class(), which parsel's users know
@@ -16,6 +17,7 @@ _REGEXP = "http://exslt.org/regular-expressions"
 _NAMESPACES = {"re": _REGEXP, "set": "http://exslt.org/sets"}
 
 
+@lru_cache(maxsize=32)
 def _flags(pattern: str, flags: str) -> Any:
     letters = "".join(letter for letter in flags if letter in "is")
     return compile_regex(f"(?{letters}){pattern}" if letters else pattern)
@@ -27,12 +29,13 @@ def _string(value: Any) -> str:
     return "".join(value.itertext()) if etree.iselement(value) else str(value)
 
 
-def _test(_context: Any, value: Any, pattern: str, flags: str = "") -> bool:
-    return _flags(pattern, flags).search(_string(value)) is not None
+def _test(_context: Any, value: Any, pattern: Any, flags: Any = "") -> bool:
+    return _flags(_string(pattern), _string(flags)).search(_string(value)) is not None
 
 
-def _replace(_context: Any, value: Any, pattern: str, flags: str, by: str) -> str:
-    replaced: str = re2.sub(_flags(pattern, flags), by, _string(value), 0 if "g" in flags else 1)
+def _replace(_context: Any, value: Any, pattern: Any, flags: Any, by: Any) -> str:
+    compiled, once = _flags(_string(pattern), _string(flags)), "g" not in _string(flags)
+    replaced: str = re2.sub(compiled, _string(by), _string(value), 1 if once else 0)
     return replaced
 
 
@@ -62,7 +65,7 @@ def find(path: Any, scope: Any) -> list[Any]:
     """What a compiled expression finds in an element; raises `GiveUpPage("selector_error")` if it fails there."""
     try:
         found = path(scope)
-    except etree.XPathEvalError as error:
+    except (etree.XPathEvalError, ValueError, TypeError, re2.error) as error:
         raise GiveUpPage(
             "selector_error", f"the selector {path.path!r} failed on the page: {error}"
         ) from None

@@ -33,6 +33,10 @@ _RETRY_STATUS = frozenset({408, 425, 429})
 _PERMANENT_5XX = frozenset({501, 505, 511})
 #: A body that small is read before its connection is used again; a larger one is not worth it.
 _DRAIN = 16_384
+#: Statuses with which block pages and challenges are sent: what stands in their bodies tells more.
+_TELLING = frozenset({401, 403, 405, 429, 503})
+_HEAD_BYTES = 65_536
+_HEAD_SECONDS = 3.0
 #: Headers of a job that say nothing secret and may go to any site.
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "user-agent", "upgrade-insecure-requests"}
@@ -185,15 +189,21 @@ class HttpFetcher:
             if 200 <= status < 300:
                 body = await read_body(response, limit, truncate=truncate)
                 return status, _unpacked(LazyHeaders(response.headers)), body
+            head = b""
             length = response.content_length
-            if length is not None and length <= _DRAIN:
+            if status in _TELLING:
+                head = await _head_of(response)
+            elif length is not None and length <= _DRAIN:
                 await response.bytes()
             else:
                 await response.close()
         headers_of = LazyHeaders(response.headers)
         if status in _REDIRECTS and (location := response.headers.get("location")) is not None:
             return _target(url, bytes(location), status)
-        raise self._refusal(status, headers_of, site)
+        error = self._refusal(status, headers_of, site)
+        if status in _TELLING:
+            error.page = Page(url, status, headers_of, head, 0.0, time.time())
+        raise error
 
     def _refusal(self, status: int, headers: LazyHeaders, site: _Site) -> PageError:
         """What a status that brings no page means."""
@@ -246,6 +256,16 @@ class HttpFetcher:
         except PageError as error:
             raise type(error)(error.reason, f"the job's proxy: {error.detail}") from None
         return host, addresses
+
+
+async def _head_of(response: Any) -> bytes:
+    """The beginning of the body of a refusal; nothing, if it does not come soon."""
+    try:
+        async with asyncio.timeout(_HEAD_SECONDS):
+            with translated():
+                return await read_body(response, _HEAD_BYTES, truncate=True)
+    except (PageError, TimeoutError):
+        return b""
 
 
 def _unpacked(headers: LazyHeaders) -> LazyHeaders:

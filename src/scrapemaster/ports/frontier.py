@@ -66,8 +66,11 @@ class Frontier(Protocol):
         Not an attempt. Leases that are no longer the holder's are left alone.
         """
 
-    async def release_all(self) -> int:
+    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
         """Give back every lease of every job as interrupted; returns how many.
+
+        `blamed`: the job and the key of the request at which the worker is known to have died; then only that one counts
+        as interrupted.
 
         For an embedded start, when it is certain that no other worker runs.
         """

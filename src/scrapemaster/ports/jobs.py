@@ -109,5 +109,12 @@ class JobStore(Protocol):
     async def unfinished(self) -> list[tuple[JobId, Priority]]:
         """Jobs that are pending or running, oldest first."""
 
+    async def previous(self, job: Job) -> Job | None:
+        """The run to compare a job with: the newest other completed job of its owner with its name, created no later.
+
+        None when there is none, or when the job has no name. Retries are compared with nothing: they have the pages
+        that failed and no others.
+        """
+
     async def stats(self, owner: UserId | None, *, since: float) -> JobStats:
         """Figures over the owner's jobs (None: all); `created_since` counts those created at or after `since`."""

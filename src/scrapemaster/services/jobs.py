@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +175,8 @@ class JobService:
         It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
         """
         self._engine_for(order.engine)
-        job, seeds = job_of(order, owner, time.time())
+        # Off the event loop: hostile selectors may take a second to be refused.
+        job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._hooks.attach(job, order.hook)
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:

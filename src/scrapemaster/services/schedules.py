@@ -55,11 +55,12 @@ class Orders:
         self._engine_for = engine_for
         self._hooks = hooks
 
-    def check(self, order: JobOrder, owner: UserId) -> None:
+    async def check(self, order: JobOrder, owner: UserId) -> None:
         """Raise `InvalidInput`, at `job`, if the order makes no job."""
         try:
             self._engine_for(order.engine)
-            job_of(order, owner, 0.0)
+            # Off the event loop: hostile selectors may take a second to be refused.
+            await asyncio.to_thread(job_of, order, owner, 0.0)
             self._hooks.check(order.hook)
         except InvalidInput as error:
             raise InvalidInput(str(error), ("job", *error.where)) from None
@@ -68,7 +69,7 @@ class Orders:
         """The job that the schedule orders; raises `InvalidInput` if it can no longer be made."""
         order = msgspec.convert(schedule.order, JobOrder)
         self._engine_for(order.engine)
-        job, seeds = job_of(order, schedule.owner, now)
+        job, seeds = await asyncio.to_thread(job_of, order, schedule.owner, now)
         await self._hooks.attach(job, order.hook)
         return replace(job, schedule_id=schedule.id), seeds
 
@@ -84,7 +85,7 @@ class ScheduleService:
 
     async def create(self, draft: ScheduleDraft, owner: UserId) -> Schedule:
         """Store a schedule; raises `InvalidInput`, and `Conflict` when the user has as many as are allowed."""
-        self._orders.check(draft.job, owner)
+        await self._orders.check(draft.job, owner)
         now = time.time()
         schedule = Schedule(
             id=new_schedule_id(),
@@ -129,7 +130,7 @@ class ScheduleService:
         for _ in range(_TRIES):
             schedule = await self.get(schedule_id, sees)
             if job is not None:
-                self._orders.check(job, schedule.owner)
+                await self._orders.check(job, schedule.owner)
             changed = replace(schedule, **changes)
             now = time.time()
             if _TIMING & set(changes):

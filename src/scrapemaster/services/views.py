@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from scrapemaster.domain.job import Job
+from scrapemaster.domain.quality import Harvest
+from scrapemaster.domain.selector import names_of
 from scrapemaster.export.timestamps import iso
 
 
@@ -41,6 +44,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "eta_seconds": job.eta_seconds(),
         "error": job.error,
         "warnings": list(job.warnings),
+        "fill": fill_view(names_of(job.selectors), Harvest(job.counters.items, job.fill)),
         "created_at": iso(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
@@ -50,4 +54,11 @@ def job_view(job: Job) -> dict[str, Any]:
         "webhook_events": [str(event) for event in job.webhook_events],
         "selectors": dict(job.selectors_asked),
         "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
+    }
+
+
+def fill_view(names: Iterable[str], harvest: Harvest) -> dict[str, dict[str, float]]:
+    """For each selector, in how many items it had a value, and the share of all items."""
+    return {
+        name: {"filled": harvest.filled.get(name, 0), "rate": round(harvest.rate(name), 4)} for name in names
     }

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import structlog
 import uvloop
 
-from scrapemaster.bootstrap import crawler_app, only_one
+from scrapemaster.bootstrap import crawler_app, flight_recorder, only_one
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
@@ -59,8 +59,11 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), orders)
-    async with crawler_app(settings, events) as app:
-        await app.store.frontier.release_all()
+    recorder = flight_recorder(settings)
+    async with crawler_app(settings, events, recorder) as app:
+        died_at = recorder.under_way()
+        await app.store.frontier.release_all(blamed=None if died_at is None else died_at[1:])
+        recorder.end()
         await app.store.webhooks.release(None)
         async with app.queue as queue:
 

@@ -10,6 +10,8 @@ import time
 
 import structlog
 
+from scrapemaster.bootstrap import flight_recorder
+from scrapemaster.crawl.recorder import FlightRecorder
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: A crawler that has given no sign of life for this long (seconds) is killed: native code hangs.
 HANG_SECONDS = 30.0
+#: A crawler that has been extracting one page for this long (seconds) is killed, and the page is to blame.
+PAGE_SECONDS = 10.0
 #: Seconds a crawler is given to stop by itself.
 STOP_SECONDS = 4.0
 #: Seconds before a crawler that ended is started again; doubled for each quick end, up to the last.
@@ -161,8 +165,26 @@ class CrawlerProcess:
                 self.publish(message.event)
 
     async def _watchdog(self, process: asyncio.subprocess.Process) -> None:
+        recorder = flight_recorder(self._settings)
+        try:
+            await self._watch(process, recorder)
+        finally:
+            recorder.close()
+
+    async def _watch(self, process: asyncio.subprocess.Process, recorder: FlightRecorder) -> None:
+        page, since = recorder.under_way(), time.monotonic()
         while True:
             await asyncio.sleep(1.0)
+            now, before = time.monotonic(), page
+            page = recorder.under_way()
+            if page != before or page is None:
+                since = now
+            if now - since > PAGE_SECONDS:
+                log.error(
+                    "crawler.killed", pid=process.pid, why="it hangs at a page", job_id=page and page[1]
+                )
+                process.kill()
+                return
             if time.monotonic() - self._alive_at > HANG_SECONDS:
                 log.error("crawler.killed", pid=process.pid, why="it gave no sign of life")
                 process.kill()

@@ -55,6 +55,9 @@ CONFLICT: dict[int | str, dict[str, Any]] = {409: _error("The state of things fo
 INVALID: dict[int | str, dict[str, Any]] = {
     422: _error("What was sent cannot be used.", ValidationErrorAnswer)
 }
+TOO_MANY: dict[int | str, dict[str, Any]] = {
+    429: _error("A limit is spent; try again after `Retry-After` seconds.", TypedErrorAnswer)
+}
 FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _error("Known, but not allowed.", TypedErrorAnswer)}
 COMMON: dict[int | str, dict[str, Any]] = {
     400: _error(

@@ -286,6 +286,15 @@ class CostAnswer(Answer):
     )
 
 
+class FieldFill(Answer):
+    """How often a selector had a value."""
+
+    filled: int = Field(
+        description="Items in which it had one; a value that is its `default` counts as none."
+    )
+    rate: float = Field(ge=0, le=1, description="Their share of all items.")
+
+
 class JobAnswer(Answer):
     """A job and its state. Times are UTC."""
 
@@ -317,6 +326,10 @@ class JobAnswer(Answer):
     eta_seconds: float | None = Field(description="Seconds to the end at the present rate.")
     error: str | None
     warnings: list[str]
+    fill: dict[str, FieldFill] = Field(
+        description="For each selector, nested ones by dotted name: in how many items it had a value.",
+        examples=[{"title": {"filled": 68, "rate": 1.0}, "price": {"filled": 34, "rate": 0.5}}],
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -348,3 +361,8 @@ class FailedPageAnswer(Answer):
     status: int | None = Field(examples=[404])
     attempts: int = Field(examples=[1])
     at: datetime
+    evidence: dict[str, str] | None = Field(
+        description="For a page that says it is one and is not (`blocked`, `challenge`, `login_wall`, `empty_body`, "
+        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`.",
+        examples=[None],
+    )

@@ -45,6 +45,8 @@ COUNTER_NAMES = (
     "bytes",
     "fetch_ms",
 )
+#: After the counters: in how many items each selector had a value, as JSON.
+FILL_COLUMN = "t.fill"
 COUNTER_COLUMNS = ", ".join(f"t.{name}" for name in COUNTER_NAMES)
 
 
@@ -54,7 +56,7 @@ def spec_of(job: Job) -> str:
 
 
 def job_of(row: sqlite3.Row | tuple[Any, ...]) -> Job:
-    """The job in a row of JOB_COLUMNS and COUNTER_COLUMNS."""
+    """The job in a row of JOB_COLUMNS, COUNTER_COLUMNS and FILL_COLUMN."""
     (id_, owner, urls, spec, created_at, engine, engine_used, priority, name, tags) = row[:10]
     (status, stop_reason, error, warnings, started_at, finished_at, paused_at) = row[10:17]
     (paused_seconds, scope_hosts, progress, rate) = row[17:21]
@@ -79,7 +81,8 @@ def job_of(row: sqlite3.Row | tuple[Any, ...]) -> Job:
         "scope_hosts": json.loads(scope_hosts),
         "progress": progress,
         "rate": rate,
-        "counters": Counters(*row[21:]),
+        "counters": Counters(*row[21:-1]),
+        "fill": json.loads(row[-1]),
         **json.loads(spec),
     }
     return msgspec.convert(values, Job)
@@ -88,6 +91,16 @@ def job_of(row: sqlite3.Row | tuple[Any, ...]) -> Job:
 def texts(values: object) -> str:
     """A list of texts as JSON."""
     return _json(msgspec.to_builtins(values))
+
+
+def packed(mapping: Mapping[str, object] | None) -> str | None:
+    """A mapping as JSON; None for none."""
+    return None if mapping is None else _json(dict(mapping))
+
+
+def unpacked(text: str | None) -> Any:
+    """What `packed` packed."""
+    return None if text is None else json.loads(text)
 
 
 def user_of(row: tuple[Any, ...]) -> User:

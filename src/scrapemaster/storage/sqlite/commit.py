@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 
 from scrapemaster.domain.errors import LeaseLost
@@ -11,7 +12,13 @@ from scrapemaster.domain.job import TERMINAL, Counters, progress_of
 from scrapemaster.domain.joblog import Trouble
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, COUNTER_NAMES
+from scrapemaster.storage.sqlite.codec import (
+    COUNTER_COLUMNS,
+    COUNTER_NAMES,
+    FILL_COLUMN,
+    packed,
+    unpacked,
+)
 from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
 from scrapemaster.storage.sqlite.joblog import write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
@@ -27,7 +34,7 @@ def commit_outcomes(
     rate: float | None,
 ) -> Counters:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
-    job, max_pages, progress, items_before, before = _job(connection, job_id)
+    job, max_pages, progress, items_before, before, fill = _job(connection, job_id)
     _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
     changes = dict.fromkeys(COUNTER_NAMES, 0)
     changes["leased"] = -len(outcomes)
@@ -50,6 +57,7 @@ def commit_outcomes(
             else:
                 changes["fetched"] += 1
                 changes["items_failed"] += outcome.items_failed
+                fill.update(outcome.fill)
                 url = None if outcome.url == request.url else outcome.url
                 for part, data in enumerate(outcome.items):
                     key += 1
@@ -82,27 +90,30 @@ def commit_outcomes(
     connection.execute(
         "UPDATE tallies SET discovered = ?, queued = ?, leased = ?, fetched = ?, failed = ?, skipped = ?, "
         "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, fetch_ms = ?, progress = ?, "
-        "rate = coalesce(?, rate) WHERE job = ?",
+        "rate = coalesce(?, rate), fill = ? WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
             progress_of(after, max_pages, progress),
             rate,
+            packed(fill),
             job,
         ),
     )
     return after
 
 
-def _job(connection: sqlite3.Connection, job_id: JobId) -> tuple[int, int, float, int, Counters]:
+def _job(
+    connection: sqlite3.Connection, job_id: JobId
+) -> tuple[int, int, float, int, Counters, Counter[str]]:
     row = connection.execute(
-        f"SELECT j.status, j.no, j.max_pages, t.progress, {COUNTER_COLUMNS} "
+        f"SELECT j.status, j.no, j.max_pages, t.progress, {COUNTER_COLUMNS}, {FILL_COLUMN} "
         "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",
         (job_id,),
     ).fetchone()
     if row is None or row[0] in _OVER:
         raise LeaseLost(f"job {job_id} is over")
-    counters = Counters(*row[4:])
-    return row[1], row[2], row[3], counters.items, counters
+    counters = Counters(*row[4:-1])
+    return row[1], row[2], row[3], counters.items, counters, Counter(unpacked(row[-1]))
 
 
 def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -> None:
@@ -125,10 +136,11 @@ def _mark(
     connection: sqlite3.Connection, outcome: Outcome, verdict: Verdict, reason: str, detail: str
 ) -> None:
     connection.execute(
-        "INSERT INTO troubled (key, state, attempts, asked, reason, detail, status, at) "
-        "VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7) "
+        "INSERT INTO troubled (key, state, attempts, asked, reason, detail, status, at, evidence) "
+        "VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8) "
         "ON CONFLICT (key) DO UPDATE SET state = ?2, attempts = attempts + 1, asked = max(asked, ?3), "
-        "reason = ?4, detail = ?5, status = ?6, at = ?7",
+        "reason = ?4, detail = ?5, status = ?6, at = ?7, "
+        "evidence = ?8",
         (
             outcome.request.key,
             None if verdict is Verdict.RETRY else str(verdict),
@@ -137,5 +149,6 @@ def _mark(
             detail,
             outcome.status,
             outcome.fetched_at,
+            packed(outcome.evidence),
         ),
     )

@@ -65,8 +65,13 @@ def claim_alias(connection: sqlite3.Connection, job: int, alias: bytes, key: int
     return bool(row[0] == key)
 
 
-def interrupt_leases(connection: sqlite3.Connection, job: int, *, ended_before: float | None) -> int:
-    """Put back the requests whose leases ended (None: all leases), as interrupted; returns how many."""
+def interrupt_leases(
+    connection: sqlite3.Connection, job: int, *, ended_before: float | None, blamed: int | None = None
+) -> int:
+    """Put back the requests whose leases ended (None: all leases), as interrupted; returns how many.
+
+    `blamed`: the key of the only one that counts as interrupted.
+    """
     condition, values = ("", [job]) if ended_before is None else (" AND ends_at < ?", [job, ended_before])
     holders = connection.execute(f"SELECT no FROM holders WHERE job = ?{condition}", values).fetchall()
     count = 0
@@ -75,7 +80,7 @@ def interrupt_leases(connection: sqlite3.Connection, job: int, *, ended_before: 
         connection.executemany(
             "INSERT INTO troubled (key, interruptions) VALUES (?, 1) "
             "ON CONFLICT (key) DO UPDATE SET interruptions = interruptions + 1",
-            keys,
+            [key for key in keys if blamed is None or key[0] == blamed],
         )
         connection.executemany(f"INSERT INTO waiting VALUES ({job}, 0, ?)", keys)
         fresh = _fresh_leases(connection, holder)

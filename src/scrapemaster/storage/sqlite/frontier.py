@@ -10,7 +10,7 @@ from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL, Counters, JobStatus, budget_left
 from scrapemaster.domain.outcome import FailedPage, Outcome
 from scrapemaster.domain.request import Leased, NewRequest
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS
+from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, unpacked
 from scrapemaster.storage.sqlite.commit import commit_outcomes
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, interrupt_leases, release_leases
@@ -93,12 +93,13 @@ class SqliteFrontier:
 
         await self._database.write(work)
 
-    async def release_all(self) -> int:
+    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
         """See the port."""
 
         def work(connection: sqlite3.Connection) -> int:
             jobs = connection.execute("SELECT DISTINCT job FROM holders").fetchall()
-            return sum(interrupt_leases(connection, job, ended_before=None) for (job,) in jobs)
+            key = None if blamed is None else blamed[1]
+            return sum(interrupt_leases(connection, job, ended_before=None, blamed=key) for (job,) in jobs)
 
         return await self._database.write(work)
 
@@ -170,12 +171,15 @@ class SqliteFrontier:
                 "SELECT count(*) FROM troubled WHERE key > ? AND key < ? AND state IS NOT NULL", span
             ).fetchone()
             rows = connection.execute(
-                "SELECT q.url, t.state, t.reason, t.detail, t.status, t.attempts, t.at "
+                "SELECT q.url, t.state, t.reason, t.detail, t.status, t.attempts, t.at, t.evidence "
                 "FROM troubled t JOIN requests q ON q.key = t.key "
                 "WHERE t.key > ? AND t.key < ? AND t.state IS NOT NULL ORDER BY t.at, t.key LIMIT ? OFFSET ?",
                 (*span, limit, skip),
             )
-            return [FailedPage(*row) for row in rows], int(total)
+            return [
+                FailedPage(url, state, reason, detail, status, attempts, at, unpacked(evidence))
+                for url, state, reason, detail, status, attempts, at, evidence in rows
+            ], int(total)
 
         return await self._database.read(work)
 

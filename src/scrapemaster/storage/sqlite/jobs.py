@@ -16,7 +16,14 @@ from scrapemaster.domain.job import TERMINAL, Job, JobStatus, Priority, sources_
 from scrapemaster.domain.joblog import LogEvent, LogLevel, NewLine, line_of_creation, line_of_transition
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.ports.jobs import SORTABLE, JobQuery, JobStats
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_of, spec_of, texts
+from scrapemaster.storage.sqlite.codec import (
+    COUNTER_COLUMNS,
+    FILL_COLUMN,
+    JOB_COLUMNS,
+    job_of,
+    spec_of,
+    texts,
+)
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
 from scrapemaster.storage.sqlite.due import next_due
@@ -26,7 +33,7 @@ from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 from scrapemaster.storage.sqlite.outbox import record_move
 from scrapemaster.storage.sqlite.retry import copy_failed, copy_known
 
-_SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS} FROM jobs j JOIN tallies t ON t.job = j.no"
+_SELECT = f"SELECT {JOB_COLUMNS}, {COUNTER_COLUMNS}, {FILL_COLUMN} FROM jobs j JOIN tallies t ON t.job = j.no"
 _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
     "progress": "t.progress",
     "items_scraped": "t.items",
@@ -221,6 +228,21 @@ class SqliteJobs:
                 "SELECT id, priority FROM jobs WHERE status IN ('pending', 'running') ORDER BY no"
             )
             return [(JobId(job_id), Priority(priority)) for job_id, priority in rows]
+
+        return await self._database.read(work)
+
+    async def previous(self, job: Job) -> Job | None:
+        """See the port."""
+        if job.name is None or job.retry_of is not None:
+            return None
+
+        def work(connection: sqlite3.Connection) -> Job | None:
+            row = connection.execute(
+                f"{_SELECT} WHERE j.owner = ? AND j.name = ? AND j.status = 'completed' AND j.id <> ? "
+                "AND json_extract(j.spec, '$.retry_of') IS NULL AND j.created_at <= ? ORDER BY j.created_at DESC, j.id DESC LIMIT 1",
+                (job.owner, job.name, job.id, job.created_at),
+            ).fetchone()
+            return None if row is None else job_of(row)
 
         return await self._database.read(work)
 

@@ -272,7 +272,14 @@ CREATE TABLE known_networks (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS)
+_DATA_QUALITY = """
+-- In how many items each selector had a value, as JSON; written by the commit that writes the items.
+ALTER TABLE tallies ADD COLUMN fill TEXT NOT NULL DEFAULT '{}';
+-- What the reason was concluded from, as JSON.
+ALTER TABLE troubled ADD COLUMN evidence TEXT;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,30 @@
+"""`/extract`: trying selectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from scrapemaster.api.routers.jobs import as_json
+from scrapemaster.api.schemas.errors import INVALID, TOO_MANY, UNAUTHENTICATED
+from scrapemaster.api.schemas.preview import PreviewAnswer, PreviewBody
+from scrapemaster.api.security import CallerHere, Services
+from scrapemaster.api.views import preview_view
+
+router = APIRouter(prefix="/extract", tags=["extract"], responses=UNAUTHENTICATED)
+
+
+@router.post(
+    "/preview",
+    response_model=PreviewAnswer,
+    responses={**INVALID, **TOO_MANY},
+    summary="Try selectors on a page",
+)
+async def preview(body: PreviewBody, caller: CallerHere, app: Services) -> Any:
+    """A dry run: the page is fetched under the same rules and limits as a job's, and nothing is stored.
+
+    A page that cannot be had, or cannot be extracted in time, gives 200 with `error`; selectors and config that no job could
+    be made of give 422, as for jobs.
+    """
+    return as_json(preview_view(await app.preview.preview(body.to_order(), body.html, caller.user.id)))

@@ -1,0 +1,283 @@
+"""Pages that stand between us and the page: blocks, challenges, login walls, empty bodies and script shells.
+
+The marks are what the products themselves send (their documented response headers, the titles and scripts of their
+pages), each tied to something that an article *about* them does not have: the page's own title, or its script.
+A normal page pays for a look at its title; only a small page with few links, or one in which nothing was found, is
+searched for marks, and only where one stands, or the title is like theirs, is the page read as text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import re2
+
+from scrapemaster.domain.page import Page
+from scrapemaster.extract.document import kind_of
+from scrapemaster.extract.encoding import decode
+
+#: Bytes of a body that are looked at: every mark stands earlier.
+_HEAD = 16_384
+#: Bytes of a body that are read as text once it is suspected.
+_READ = 65_536
+#: Characters of text that evidence keeps.
+EVIDENCE_TEXT = 2_048
+#: A page with more text than this says more than "you may not pass".
+_FEW_WORDS = 1_000
+
+
+@dataclass(slots=True, frozen=True)
+class Barrier:
+    """What a page is instead of what was asked for: a reason code, and the mark by which it was recognised."""
+
+    reason: str
+    mark: str
+
+
+@dataclass(slots=True, frozen=True)
+class _Rule:
+    """All of `needs` stand in the body (lower-case), and the title matches `title` where that is given.
+
+    `small`: the page has little text besides.
+    """
+
+    reason: str
+    mark: str
+    needs: tuple[str, ...]
+    title: re.Pattern[str] | None = None
+    small: bool = False
+
+
+def _title(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_BLOCKED, _CHALLENGE = "blocked", "challenge"
+_RULES = (
+    _Rule(_CHALLENGE, "Cloudflare challenge", ("_cf_chl_opt", "<script"), _title("just a moment|please wait|attention required|checking your browser"), small=True),
+    _Rule(_CHALLENGE, "Cloudflare challenge", ("/cdn-cgi/challenge-platform/", "<script"), _title("just a moment"), small=True),
+    _Rule(_CHALLENGE, "Cloudflare challenge", ("jschl",), _title("just a moment|ddos protection by cloudflare"), small=True),
+    _Rule(_CHALLENGE, "Cloudflare challenge", ("cf-captcha-container",), _title("cloudflare$"), small=True),
+    _Rule(_BLOCKED, "Cloudflare block", ("cf-error-details",), _title("attention required! \\| cloudflare|access denied"), small=True),
+    _Rule(_CHALLENGE, "DataDome challenge", ("captcha-delivery.com", "var dd="), small=True),
+    _Rule(_CHALLENGE, "DataDome challenge", ("geo.captcha-delivery.com/captcha",), _title("^$|datadome|captcha"), small=True),
+    _Rule(_CHALLENGE, "HUMAN (PerimeterX) challenge", ("px-captcha",), _title("access to this page has been denied|access denied|human verification|just a moment"), small=True),
+    _Rule(_CHALLENGE, "HUMAN (PerimeterX) challenge", ("_pxappid", "/captcha/captcha.js"), small=True),
+    _Rule(_BLOCKED, "Akamai block", ("you don't have permission to access", "reference #"), _title("^access denied$"), small=True),
+    _Rule(_CHALLENGE, "Akamai challenge", ("sec-if-cpt-container",), small=True),
+    _Rule(_CHALLENGE, "Akamai challenge", ("/_sec/cp_challenge/", "<script"), _title("^(challenge validation)?$"), small=True),
+    _Rule(_CHALLENGE, "Akamai challenge", ("bm-verify=", 'http-equiv="refresh"'), small=True),
+    _Rule(_BLOCKED, "Imperva block", ("incapsula incident id", "_incapsula_resource"), small=True),
+    _Rule(_BLOCKED, "Imperva block", ("request unsuccessful. incapsula incident id",), _title("^$"), small=True),
+    _Rule(_CHALLENGE, "Imperva challenge", ("_incapsula_resource?swudnsai", "main-iframe"), small=True),
+    _Rule(_CHALLENGE, "Imperva challenge", ("<script",), _title("^pardon our interruption"), small=True),
+    _Rule(_CHALLENGE, "AWS WAF challenge", ("window.gokuprops", "<script"), small=True),
+    _Rule(_CHALLENGE, "AWS WAF challenge", ("awswaf.com/", "challenge.js", "awswafintegration."), _title("^$"), small=True),
+    _Rule(_CHALLENGE, "AWS WAF challenge", ("awswafcaptcha", "<script"), _title("^human verification$"), small=True),
+    _Rule(_CHALLENGE, "Google unusual traffic", ("our systems have detected unusual traffic from your computer network", "<form"), small=True),
+    _Rule(_CHALLENGE, "Amazon captcha", ("/errors/validatecaptcha", "<form"), small=True),
+    _Rule(_BLOCKED, "Sucuri block", ("sucuri",), _title("^(access denied - )?sucuri website firewall"), small=True),
+    _Rule(_CHALLENGE, "Sucuri challenge", ("sucuri_cloudproxy_js=",), _title("^$|you are being redirected"), small=True),
+    _Rule(_CHALLENGE, "Kasada challenge", ("window.kpsdk=", "<script"), _title("^$"), small=True),
+    _Rule(_BLOCKED, "F5 block", ("the requested url was rejected. please consult with your administrator", "support id"), small=True),
+    _Rule(_BLOCKED, "Wordfence block", ("generated by wordfence",), _title("your access to this site has been (limited|temporarily limited)|blocked"), small=True),
+    _Rule(_CHALLENGE, "DDoS-Guard challenge", ("ddos-guard", "<script"), _title("ddos-guard|^checking your browser"), small=True),
+    _Rule(_CHALLENGE, "Vercel challenge", ("<script",), _title("^vercel security checkpoint$"), small=True),
+    _Rule(_CHALLENGE, "Anubis challenge", ("anubis", "<script"), _title("^making sure you'?re not a bot"), small=True),
+)  # fmt: skip
+
+#: Headers by which the products say so themselves.
+_HEADERS = (
+    ("cf-mitigated", "challenge", Barrier(_CHALLENGE, "Cloudflare challenge (cf-mitigated header)")),
+    ("x-amzn-waf-action", "challenge", Barrier(_CHALLENGE, "AWS WAF challenge (x-amzn-waf-action header)")),
+    ("x-amzn-waf-action", "captcha", Barrier(_CHALLENGE, "AWS WAF captcha (x-amzn-waf-action header)")),
+)
+
+_WIDGET = re.compile(
+    r"class=[\"'][^\"'>]*\b(?:g-recaptcha|h-captcha|cf-turnstile)\b|"
+    r"src=[\"'][^\"'>]*(?:/recaptcha/(?:api|enterprise)|hcaptcha\.com/1/api|/turnstile/v0/)"
+)
+_PROVE = re.compile(
+    r"(?:verify|confirm|prove|make sure|checking)(?: that)?(?: if)? you(?:'re| are)(?: a)? (?:human|not a (?:ro)?bot)|"
+    r"are you a (?:robot|human)|i'm not a robot|(?:complete|solve) (?:the|this) (?:captcha|security check)|"
+    r"unusual (?:traffic|activity)|security check|human verification|automated (?:requests|access|queries)"
+)
+_ASKS_MORE = re.compile(
+    r"<textarea|<select|<input[^<>]*type=[\"']?(?:text|email|tel|password|search|file|url)"
+)
+
+_DENIED_TITLE = re.compile(
+    r"^(?:(?:403|error 403|http 403)\W*)?(?:access (?:to this (?:page|site|resource) (?:has been|was|is) )?(?:denied|blocked)|"
+    r"forbidden|request (?:blocked|rejected|denied)|blocked|you have been blocked|sorry, you have been blocked|"
+    r"security (?:block|violation)|bot detected|too many requests)\W*$",
+    re.IGNORECASE,
+)
+
+_PASSWORD = re.compile(r"<input[^<>]*type=[\"']?password", re.IGNORECASE)
+_LOGIN_TITLE = re.compile(
+    r"^\W*(?:please )?(?:log ?-?in|sign ?-?in|log ?on|sign ?on|login required|authentication required|members only)\b",
+    re.IGNORECASE,
+)
+_LOGIN_PATH = re.compile(
+    r"/(?:log-?in|sign-?in|log-?on|sign-?on|auth|sso|session/new|sessions/new|wp-login\.php|users/sign_in)(?:[/.;]|$)"
+)
+
+#: Titles worth a closer look.
+_ODD_TITLE = re2.compile(
+    rb"(?i)moment|please wait|attention required|your browser|cloudflare|denied|human|verif|captcha|robot|\bbot\b|"
+    rb"interruption|firewall|security|blocked|forbidden|rejected|too many|\blog.?in|sign.?in|log.?on|sign.?on|"
+    rb"authentication|members only|limited|ddos|redirected|challenge"
+)
+#: Marks looked for on pages with few links; what is not found here needs no closer look.
+_GATE = re2.compile(
+    rb"(?i)_cf_chl|jschl|captcha|_pxappid|permission to access|sec-if-cpt|cp_challenge|bm-verify|incapsula|gokuprops|awswaf|"
+    rb"unusual traffic|sucuri|kpsdk|url was rejected|turnstile"
+)
+#: Pages with more links than this lead somewhere, and are no barriers.
+_FEW_LINKS = 10
+_TITLE_WITHIN = 4_096
+#: The products' pages that have no odd title have fewer bytes.
+_SMALL = 12_288
+_SPACES = re.compile(r"\s+")
+_TAG = re.compile(r"<[^<>]*>")
+_HIDDEN = re.compile(
+    r"<(script|style|noscript|template|svg)\b(?>[^<]+|<(?!/\1))*+(?:</\1[^<>]*>?|$)", re.IGNORECASE
+)
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+#: A body that is nothing but the frame of a page.
+_FRAME_ONLY = re.compile(
+    rb"(?is)(?>\s|<!doctype[^>]*>|</?(?:html|head|body|title|div|span|p|br|center|main|section)(?=[\s/>])[^>]*>|"
+    rb"<meta(?![^>]*http-equiv)[^>]*>|&nbsp;|<!--(?>[^-]+|-(?!->))*+-->)*+"
+)
+_FRAME_BYTES = 2_048
+_ROOT = re.compile(
+    r"<(?:div|main|section|app-root|[a-z]+-app)\b[^<>]*>(?:\s|<!--[^<]*-->)*</(?:div|main|section|app-root|[a-z]+-app)>",
+    re.IGNORECASE,
+)
+_NOSCRIPT = re.compile(r"<noscript\b((?>[^<]+|<(?!/noscript))*+)", re.IGNORECASE)
+
+
+def barrier_of(page: Page, asked: str = "", *, thorough: bool = False) -> Barrier | None:
+    """What a page is instead of what was asked for; None for a page that seems to be one.
+
+    Only HTML is judged, and an empty body of no stated type. `asked` is the URL that was asked for. `thorough`: look at
+    large pages too, because nothing was found in it. Of a page with an error status the beginning is enough.
+    """
+    headers, body = page.headers, page.body
+    if page.status != 200:
+        for name, value, barrier in _HEADERS:
+            if headers.get(name, "").lower() == value:
+                return barrier
+    if len(body) <= _FRAME_BYTES and page.status < 300 and _is_empty(body, headers.get("content-type", "")):
+        return Barrier("empty_body", "the body has no content")
+    if not _odd(body, thorough=thorough) and not (asked and asked != page.url and _asks_for_login(page.url)):
+        return None
+    content_type = headers.get("content-type", "")
+    return _closer(page, asked, content_type) if kind_of(content_type, body) == "html" else None
+
+
+def shell_of(page: Page) -> Barrier | None:
+    """Whether a page in which nothing was found is an empty shell that scripts fill in a browser."""
+    body = page.body
+    if b"<script" not in body and b"<SCRIPT" not in body:
+        return None
+    source = decode(body[:_READ], page.headers.get("content-type", ""))
+    if len(source) >= _READ or source.count("<a ") > 2 or len(text_of_source(source)) > 200:
+        return None
+    if _ROOT.search(source) is not None:
+        return Barrier("script_shell", "an empty root element and scripts")
+    if any("javascript" in block[1].lower() for block in _NOSCRIPT.finditer(source)):
+        return Barrier("script_shell", "it says that it needs JavaScript")
+    return None
+
+
+def evidence_of(page: Page, barrier: Barrier) -> dict[str, str]:
+    """What a person needs to judge the verdict: the mark, the title and the beginning of the text."""
+    source = decode(page.body[:_READ], page.headers.get("content-type", ""))
+    return {
+        "mark": barrier.mark,
+        "title": _clean(title_of_source(source))[:200],
+        "text": _clean(text_of_source(source))[:EVIDENCE_TEXT],
+    }
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+
+
+def title_of_source(source: str) -> str:
+    """The text of the first `title` element, in one line."""
+    found = _TITLE.search(source)
+    return "" if found is None else " ".join(html.unescape(found[1]).split())
+
+
+def text_of_source(source: str) -> str:
+    """What a reader would see of HTML, roughly, in one line."""
+    visible = _HIDDEN.sub(" ", _COMMENT.sub(" ", source))
+    return " ".join(html.unescape(_TAG.sub(" ", _TITLE.sub(" ", visible))).split())
+
+
+def _odd(body: bytes, *, thorough: bool) -> bool:
+    """Whether a page is worth a closer look."""
+    at = body.find(b"<title", 0, _TITLE_WITHIN)
+    if at < 0:
+        at = body.find(b"<TITLE", 0, _TITLE_WITHIN)
+    if at >= 0 and _ODD_TITLE.search(body[at : at + 200].partition(b"</")[0]) is not None:
+        return True
+    if not thorough and len(body) > _SMALL:
+        return False
+    if body.count(b"<a ", 0, _HEAD) > _FEW_LINKS:
+        return False
+    return _GATE.search(body[:_HEAD]) is not None
+
+
+def _is_empty(body: bytes, content_type: str) -> bool:
+    if content_type and kind_of(content_type, body) != "html":
+        return False
+    return _FRAME_ONLY.fullmatch(body) is not None
+
+
+def _closer(page: Page, asked: str, content_type: str) -> Barrier | None:
+    source = decode(page.body[:_READ], content_type)
+    lower = _SPACES.sub(" ", html.unescape(source)).lower().replace("\u2019", "'")
+    title = title_of_source(source).replace("\u2019", "'")
+    text = text_of_source(source).lower().replace("\u2019", "'")
+    few = len(text) <= _FEW_WORDS and len(page.body) <= _READ * 4
+    for rule in _RULES:
+        if rule.small and not few:
+            continue
+        if rule.title is not None and rule.title.search(title) is None:
+            continue
+        if all(need in lower for need in rule.needs):
+            return Barrier(rule.reason, rule.mark)
+    if not few:
+        return None
+    links = lower.count("<a ")
+    if (
+        links <= 5
+        and _WIDGET.search(lower) is not None
+        and _PROVE.search(f"{title.lower()} {text}") is not None
+        and _ASKS_MORE.search(lower) is None
+    ):
+        return Barrier(_CHALLENGE, "a captcha and little else")
+    if links <= 3 and len(text) <= 600 and _DENIED_TITLE.match(title) is not None:
+        return Barrier(_BLOCKED, f"a page titled {title[:60]!r} and little else")
+    return _login_wall(page, asked, source, title)
+
+
+def _login_wall(page: Page, asked: str, source: str, title: str) -> Barrier | None:
+    if _PASSWORD.search(source) is None or _asks_for_login(asked or page.url):
+        return None
+    if asked and asked != page.url and _asks_for_login(page.url):
+        return Barrier("login_wall", "redirected to a login form")
+    if _LOGIN_TITLE.match(title) is not None:
+        return Barrier("login_wall", "a login form in the place of the page")
+    return None
+
+
+def _asks_for_login(url: str) -> bool:
+    return _LOGIN_PATH.search(urlsplit(url).path.lower()) is not None

@@ -1,0 +1,187 @@
+"""A dry run of selectors on one page: nothing is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from scrapemaster.crawl.isolated_messages import Done, Matches, PlanSpec, Task, pack
+from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.process import check_kind, error_of
+from scrapemaster.domain.errors import InvalidInput, PageError, TooMany
+from scrapemaster.domain.ids import UserId
+from scrapemaster.domain.job import EngineName, Job
+from scrapemaster.domain.page import Page
+from scrapemaster.domain.quality import Harvest, quality_warnings
+from scrapemaster.domain.selector import names_of
+from scrapemaster.extract.barrier import barrier_of, shell_of
+from scrapemaster.ports.engine import Engine
+from scrapemaster.services.jobs import JobOrder, job_of
+
+#: The base of HTML that comes without a URL; a name that never resolves (RFC 6761, section 6.4).
+NO_URL = "http://preview.invalid/"
+#: Seconds that a page may take in a preview, whatever the config says, and the waiting for its host besides.
+_FETCH_SECONDS = 60.0
+_WAIT_SECONDS = 30.0
+#: Previews at once: of one user, and in all.
+_OF_ONE = 4
+_IN_ALL = 32
+#: Items shown, and their bytes together.
+_ITEMS = 100
+_ITEM_BYTES = 1_000_000
+
+
+@dataclass(slots=True, frozen=True)
+class PreviewError:
+    """Why there is no page, as `/jobs/{id}/errors` would say it."""
+
+    reason: str
+    detail: str
+    status: int | None = None
+    evidence: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Preview:
+    """What the selectors give on a page. `items` are the first of `items_total`. Times are in seconds."""
+
+    url: str
+    engine: str | None = None
+    status: int | None = None
+    fetch_seconds: float = 0.0
+    extract_seconds: float = 0.0
+    items: Sequence[Any] = ()
+    items_total: int = 0
+    items_failed: int = 0
+    fill: Mapping[str, int] = field(default_factory=dict)
+    matches: Mapping[str, Matches] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    error: PreviewError | None = None
+
+
+class PreviewService:
+    """Runs previews, extraction always in a process of its own, so that no page and no selector can stall the API."""
+
+    def __init__(self, engine_for: Callable[[EngineName], Engine], isolation: Isolation) -> None:
+        self._engine_for = engine_for
+        self._isolation = isolation
+        self._running: Counter[UserId] = Counter()
+
+    async def close(self) -> None:
+        """End the processes."""
+        await self._isolation.close()
+
+    async def preview(self, order: JobOrder, html: str | None, user: UserId) -> Preview:
+        """Fetch the order's only URL (or take `html` as its body) and run the selectors on it.
+
+        Raises `InvalidInput` for what no job could be made of, and `TooMany`. A page that cannot be had is no error of the call.
+        """
+        job, _ = await asyncio.to_thread(job_of, order, user, time.time())
+        engine = self._engine_for(order.engine)
+        if html is not None and len(html) > job.config.max_body_bytes:
+            raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
+        if self._running[user] >= _OF_ONE or self._running.total() >= _IN_ALL:
+            raise TooMany("too many previews are under way; wait for one to end", 1.0)
+        self._running[user] += 1
+        try:
+            return await self._preview(job, engine, html)
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
+
+    async def _preview(self, job: Job, engine: Engine, html: str | None) -> Preview:
+        url = job.urls[0]
+        preview = Preview(url, engine=engine.name if html is None else None)
+        try:
+            if html is None:
+                page = await _fetched(job, engine)
+                preview.url, preview.status, preview.fetch_seconds = page.url, page.status, page.elapsed
+                if (barrier := barrier_of(page, url)) is not None:
+                    raise error_of(page, barrier)
+            else:
+                page = _page_of(html, url)
+            check_kind(page)
+            await self._extract(job, page, preview)
+            if html is None and not preview.items_total and not preview.items_failed:
+                barrier = barrier_of(page, url, thorough=True) or shell_of(page)
+                if barrier is not None:
+                    raise error_of(page, barrier)
+        except PageError as error:
+            if error.page is not None and (barrier := barrier_of(error.page, url)) is not None:
+                error = error_of(error.page, barrier)
+            preview.status = error.status or preview.status
+            preview.error = PreviewError(error.reason, error.detail, error.status, error.evidence)
+        return preview
+
+    async def _extract(self, job: Job, page: Page, preview: Preview) -> None:
+        began = time.monotonic()
+        task = Task(
+            pack(PlanSpec(job.selectors, job.config.item)),
+            page.body,
+            page.url,
+            page.headers.get("content-type", ""),
+            links=False,
+            matches=True,
+            seconds=self._isolation.seconds,
+        )
+        done: Done = await self._isolation.extract(str(job.owner), task, tries=1)
+        found = done.found
+        preview.extract_seconds = time.monotonic() - began
+        preview.items = _shown(found.items)
+        preview.items_total = len(found.items)
+        preview.items_failed = found.items_failed
+        preview.fill = found.fill
+        preview.matches = done.matches
+        names = list(names_of(job.selectors))
+        warnings = quality_warnings(names, Harvest(len(found.items), found.fill), None)
+        if not found.items:
+            warnings.append("no item was found: check the selectors against the page")
+        if found.items_failed:
+            warnings.append(f"{found.items_failed} items were dropped because a required field had no value")
+        if len(preview.items) < len(found.items):
+            warnings.append(f"only the first {len(preview.items)} of {len(found.items)} items are shown")
+        preview.warnings = warnings
+
+
+async def _fetched(job: Job, engine: Engine) -> Page:
+    config = replace(job.config, timeout=min(job.config.timeout, _FETCH_SECONDS))
+    source = engine.open(replace(job, config=config))
+    try:
+        async with asyncio.timeout(config.timeout + _WAIT_SECONDS):
+            return await source.fetch(job.urls[0])
+    except TimeoutError:
+        raise PageError(
+            "timeout", "the page was not there in time; its host may be busy with other work"
+        ) from None
+    finally:
+        await source.close()
+
+
+def _page_of(html: str, url: str) -> Page:
+    """A page made of what was sent; JSON and XML are known by how they begin."""
+    start = html[:1_024].lstrip("\ufeff \t\r\n")
+    kind = "text/html"
+    if start.startswith(("{", "[")):
+        kind = "application/json"
+    elif start.startswith("<?xml") and "<html" not in start.lower():
+        kind = "application/xml"
+    body = html.encode("utf-8", "replace")
+    return Page(url, 200, {"content-type": f"{kind}; charset=utf-8"}, body, 0.0, time.time())
+
+
+def _shown(items: Sequence[bytes]) -> list[Any]:
+    shown: list[Any] = []
+    size = 0
+    for item in items[:_ITEMS]:
+        size += len(item)
+        if size > _ITEM_BYTES and shown:
+            break
+        shown.append(orjson.loads(item))
+    return shown
