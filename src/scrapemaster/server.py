@@ -8,14 +8,17 @@ import signal
 import socket
 from collections.abc import Iterator
 
+import orjson
 import structlog
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scrapemaster import __version__
 from scrapemaster.api.app import create_app
 from scrapemaster.bootstrap import build_services, only_one, open_store
 from scrapemaster.domain.errors import InvalidSetting
+from scrapemaster.domain.ids import uuid7
 from scrapemaster.settings import Settings
 from scrapemaster.worker.supervisor import CrawlerProcess
 
@@ -23,6 +26,20 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that requests under way are given at the end.
 _GRACE = 2
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1, whose answer to what is no HTTP has the shape of our other errors."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that the request is malformed, and hang up."""
+        body = orjson.dumps({"detail": msg, "type": "bad_request"})
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {uuid7()}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -53,6 +70,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
+                http=_Protocol,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
