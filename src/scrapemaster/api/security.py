@@ -17,8 +17,8 @@ _SCHEME = OAuth2PasswordBearer(
 )
 
 
-def services(request: Request) -> ServiceApp:
-    """The use cases."""
+async def services(request: Request) -> ServiceApp:
+    """The use cases. Not a plain function: FastAPI would call that in a thread, for each request."""
     app: ServiceApp = request.app.state.services
     return app
 

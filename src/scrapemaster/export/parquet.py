@@ -95,6 +95,7 @@ class ParquetFile:
             self._writer.write_table(pa.Table.from_batches(self._group), row_group_size=self._rows)
         self._group.clear()
         self._rows = self._bytes = 0
+        pa.default_memory_pool().release_unused()
 
 
 def _json(value: Any) -> str | None:
