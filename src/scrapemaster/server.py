@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Iterator
 
+import orjson
 import structlog
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scrapemaster import __version__
 from scrapemaster.api.app import create_app
 from scrapemaster.bootstrap import build_services, only_one, open_store
 from scrapemaster.connection import bounded
 from scrapemaster.domain.errors import InvalidSetting
+from scrapemaster.domain.ids import uuid7
 from scrapemaster.settings import Settings
 from scrapemaster.worker.supervisor import CrawlerProcess
 
@@ -24,6 +28,24 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that requests under way are given at the end.
 _GRACE = 2
+#: Connections that wait to be accepted; Linux takes no more than net.core.somaxconn, 4,096 since 5.4.
+_BACKLOG = 4_096
+#: Open files to ask for: more only makes programs slow that close all descriptors they might have.
+_MOST_FILES = 65_536
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1, whose answer to what is no HTTP has the shape of our other errors."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that the request is malformed, and hang up."""
+        body = orjson.dumps({"detail": msg, "type": "bad_request"})
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {uuid7()}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -36,8 +58,22 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises `InvalidSetting` or `StoreError` when it cannot start."""
+    raise_open_files()
     with only_one(settings, "service"), _listen(settings) as listener:
         uvloop.run(_serve(settings, listener))
+
+
+def raise_open_files() -> int:
+    """Allow this process and its children as many open files as the system lets them have; returns how many.
+
+    Each connection takes one, and the usual soft limit is 1,024. Where it is more already it stays.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
@@ -54,6 +90,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
+                http=_Protocol,
+                backlog=_BACKLOG,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -103,5 +141,5 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
                 f"SCRAPEMASTER_HOST and SCRAPEMASTER_PORT: {settings.host}:{settings.port} cannot be listened on "
                 f"({error.strerror}); choose another with --host or --port"
             ) from error
-        listener.listen(1_024)
+        listener.listen(_BACKLOG)
         yield listener

@@ -1,5 +1,6 @@
 """The API does what its OpenAPI document says, whatever it is sent."""
 
+import json
 import socket
 from urllib.parse import urlsplit
 
@@ -125,3 +126,19 @@ def test_odd_credentials_are_no_credentials(service, headers):
     )
 
     assert answer.split()[1] == b"401"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"BREW /api/v1/jobs HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+)
+def test_what_is_no_http_gets_an_error_of_the_usual_shape(service, request_):
+    head, _, body = raw(service, request_).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id: " in head
+    assert json.loads(body)["type"] == "bad_request"

@@ -34,8 +34,8 @@ _API_KEY = APIKeyHeader(
 )
 
 
-def services(request: Request) -> ServiceApp:
-    """The use cases."""
+async def services(request: Request) -> ServiceApp:
+    """The use cases. Not a plain function: FastAPI would call that in a thread, for each request."""
     app: ServiceApp = request.app.state.services
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any
 
 from scrapemaster.domain.errors import InvalidInput
@@ -18,6 +19,8 @@ META = ("url", "scraped_at")
 
 #: What a column's values are, as bits that add up. WIDE are integers that a double cannot hold exactly, HUGE those beyond 64 bits.
 BOOL, INT, WIDE, HUGE, FLOAT, TEXT, NESTED, TIME = (1 << place for place in range(8))
+#: The kinds of all types that JSON gives, but of integers.
+_KINDS = {NoneType: 0, str: TEXT, bool: BOOL, float: FLOAT, dict: NESTED, list: NESTED, datetime: TIME}
 _MISSING: Any = object()
 
 
@@ -83,22 +86,12 @@ def moment(epoch: float) -> datetime:
 
 def kind_of(value: Any) -> int:
     """The bit that stands for a value; 0 for None."""
-    match value:
-        case None:
-            return 0
-        case str():
-            return TEXT
-        case bool():
-            return BOOL
-        case int():
-            if -(2**53) <= value <= 2**53:
-                return INT
-            return INT | WIDE if -(2**63) <= value < 2**63 else INT | HUGE
-        case float():
-            return FLOAT
-        case datetime():
-            return TIME
-    return NESTED
+    kind = _KINDS.get(type(value))
+    if kind is not None:
+        return kind
+    if -(2**53) <= value <= 2**53:
+        return INT
+    return INT | WIDE if -(2**63) <= value < 2**63 else INT | HUGE
 
 
 class Survey:

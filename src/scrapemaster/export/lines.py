@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
 from scrapemaster.domain.item import Result
 from scrapemaster.export.columns import Shape
-from scrapemaster.export.timestamps import iso
+from scrapemaster.export.timestamps import iso, iso_of
 
 
 def record(row: Result, shape: Shape) -> bytes:
@@ -21,13 +20,9 @@ def record(row: Result, shape: Shape) -> bytes:
             "data": orjson.Fragment(row.data) if shape.whole else shape.of(row),
             "scraped_at": iso(row.scraped_at),
         },
-        _plain,
+        iso_of,
         orjson.OPT_PASSTHROUGH_DATETIME,
     )
-
-
-def _plain(value: Any) -> str:
-    return iso(value.timestamp())
 
 
 class JsonLines:

@@ -22,7 +22,9 @@ from scrapemaster.export.spool import Spool
 
 #: A row group is held in memory while it is written: so many rows, or bytes, at most.
 _GROUP_ROWS = 65_536
-_GROUP_BYTES = 4 * 1024 * 1024
+_GROUP_BYTES = 2 * 1024 * 1024
+#: Bytes of a page, and of a column's dictionary: a fourth of pyarrow's defaults, which saves 4 MB at 17 columns.
+_PAGE_BYTES = 256 * 1024
 
 
 def type_of(kinds: int) -> pa.DataType | None:
@@ -53,7 +55,13 @@ class ParquetFile:
         self._schema = pa.schema(
             [(name, kind or pa.string()) for name, kind in zip(table.header, types, strict=True)]
         )
-        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            file,
+            self._schema,
+            compression="zstd",
+            data_page_size=_PAGE_BYTES,
+            dictionary_pagesize_limit=_PAGE_BYTES,
+        )
         self._group: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
 
@@ -87,6 +95,7 @@ class ParquetFile:
             self._writer.write_table(pa.Table.from_batches(self._group), row_group_size=self._rows)
         self._group.clear()
         self._rows = self._bytes = 0
+        pa.default_memory_pool().release_unused()
 
 
 def _json(value: Any) -> str | None:

@@ -12,10 +12,10 @@ import orjson
 
 from scrapemaster.domain.item import Result
 from scrapemaster.export.columns import Table
-from scrapemaster.export.timestamps import iso
+from scrapemaster.export.timestamps import iso_of
 
 #: Spreadsheets run a cell that begins so as a formula (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
 class Csv:
@@ -61,16 +61,19 @@ class Csv:
 
 def cell(value: Any, *, raw: bool = False) -> Any:
     """A value as CSV holds it."""
-    if value is None:
-        return ""
-    if value is True or value is False:
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
+    kind = type(value)
+    if kind is not str:
+        if kind is int or kind is float:
+            return value
+        if value is None:
+            return ""
+        if kind is bool:
+            return "true" if value else "false"
+        if kind is datetime:
+            return iso_of(value)
         value = orjson.dumps(value).decode()
-    elif isinstance(value, datetime):
-        return iso(value.timestamp())
-    if isinstance(value, str):
+    if "\0" in value:
         value = value.replace("\0", "")
-        if not raw and value.startswith(FORMULA):
-            return f"'{value}"
+    if not raw and value[:1] in FORMULA:
+        return f"'{value}"
     return value

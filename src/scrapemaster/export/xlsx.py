@@ -103,7 +103,7 @@ class Workbook:
                         f"a cell of xlsx holds {MAX_CHARACTERS:,}: leave the field out with fields=, or take another format",
                         ("format",),
                     )
-                style = self._quoted if text.startswith(FORMULA) else None
+                style = self._quoted if text[:1] in FORMULA else None
                 self._sheet.write_string(self._row, column, _text(text), style)
 
 

@@ -30,10 +30,11 @@ class ResultService:
 
     async def page(self, job_id: JobId, sees: UserId | None, *, after: int, limit: int) -> ResultPage:
         """Up to `limit` rows behind the first `after`; raises `NotFound`."""
-        await self.job(job_id, sees)
+        job = await self.job(job_id, sees)
         rows = await self._store.results.page(job_id, after=after, limit=limit)
-        total = await self._store.results.total(job_id)
         last = rows[-1].seq if rows else after
+        # The job's figure may be a moment older than the rows; asking for it again would cost as much as the rows do.
+        total = max(job.counters.items, last if rows else 0)
         return ResultPage(rows, total, last if rows and last < total else None)
 
     async def job(self, job_id: JobId, sees: UserId | None) -> Job:

@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrapemaster.domain.errors import InvalidInput
@@ -124,6 +124,7 @@ async def test_more_columns_than_tables_have_are_refused_and_can_still_be_had_as
     assert len(json.loads(await text(rows, "jsonl"))["data"]) == MAX_COLUMNS
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(

@@ -105,7 +105,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(names, values, max_size=4), min_size=1, max_size=5))
 async def test_any_items_fit_every_format(items):
     assert (await parquet(*items)).num_rows == len(items)
