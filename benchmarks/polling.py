@@ -6,24 +6,13 @@ in turn, with a pause between. They run in a process of their own; the crawl's s
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import os
 import random
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
-
-from benchmarks.conformance import quiet_service
-from benchmarks.memory import rss
-from benchmarks.service import Service
-from benchmarks.tree import tree
 
 #: More pages than are crawled in any run.
 PAGES = 5_000_000

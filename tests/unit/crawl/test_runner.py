@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.errors import GiveUpPage
 from scrapemaster.domain.ids import UserId, new_job_id
@@ -83,10 +84,12 @@ async def a_job(folder, site):
 
 
 async def run_to_the_end(store, site, job):
-    runner = SliceRunner(store, lambda _: site, Events())
+    isolation = Isolation()
+    runner = SliceRunner(store, lambda _: site, Events(), isolation)
     while (again := await runner.run(job.id)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
         await asyncio.sleep(again)
     await runner.close()
+    await isolation.close()
     return await store.jobs.get(job.id)
 
 

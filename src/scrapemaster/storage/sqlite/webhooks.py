@@ -25,7 +25,7 @@ from scrapemaster.domain.webhook import (
     fair_choice,
 )
 from scrapemaster.storage.sqlite import deliveries as rows_of
-from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, JOB_COLUMNS, job_of, texts
+from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, FILL_COLUMN, JOB_COLUMNS, job_of, texts
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.outbox import EVENT_COLUMNS, announce_rows, event_of_row
 
@@ -192,7 +192,7 @@ class SqliteWebhooks:
 
         def work(connection: sqlite3.Connection) -> int:
             rows = connection.execute(
-                f"SELECT j.no, {JOB_COLUMNS}, {COUNTER_COLUMNS} {_ANNOUNCEABLE}", (since,)
+                f"SELECT j.no, {JOB_COLUMNS}, {COUNTER_COLUMNS}, {FILL_COLUMN} {_ANNOUNCEABLE}", (since,)
             ).fetchall()
             return sum(announce_rows(connection, number, job_of(row), now) for number, *row in rows)
 
