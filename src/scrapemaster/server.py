@@ -9,18 +9,15 @@ import signal
 import socket
 from collections.abc import Iterator
 
-import orjson
 import structlog
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scrapemaster import __version__
 from scrapemaster.api.app import create_app
 from scrapemaster.bootstrap import build_services, only_one, open_store
 from scrapemaster.connection import bounded
 from scrapemaster.domain.errors import InvalidSetting
-from scrapemaster.domain.ids import uuid7
 from scrapemaster.settings import Settings
 from scrapemaster.worker.supervisor import CrawlerProcess
 
@@ -32,20 +29,6 @@ _GRACE = 2
 _BACKLOG = 4_096
 #: Open files to ask for: more only makes programs slow that close all descriptors they might have.
 _MOST_FILES = 65_536
-
-
-class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1, whose answer to what is no HTTP has the shape of our other errors."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Say that the request is malformed, and hang up."""
-        body = orjson.dumps({"detail": msg, "type": "bad_request"})
-        head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nx-request-id: {uuid7()}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +73,6 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
-                http=_Protocol,
                 backlog=_BACKLOG,
                 log_config=None,
                 access_log=False,
