@@ -20,6 +20,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import uvloop
+
 from benchmarks.conformance import quiet_service
 from benchmarks.memory import rss
 from benchmarks.service import Service
@@ -88,6 +90,79 @@ async def clients(target: Target, count: int) -> dict[str, Any]:
     """All clients of a process; returns their figures."""
     seen = Polled()
     await asyncio.gather(*(poll(target, number, seen) for number in range(count)))
+    cuts = statistics.quantiles(seen.latencies, n=100)
+    return {
+        "statuses": seen.statuses,
+        "requests": len(seen.latencies),
+        "p50": cuts[49],
+        "p99": cuts[98],
+        "max": max(seen.latencies),
+    }
+
+
+def crawled(service: Service, job: str, seconds: float, memory: list[float]) -> float:
+    """Pages a second over some seconds; the service's memory is noted meanwhile."""
+    first, began = service.job(job)["pages_fetched"], time.monotonic()
+    while time.monotonic() - began < seconds:
+        time.sleep(min(1.0, seconds))
+        memory.append(rss(service.pid))
+    return float((service.job(job)["pages_fetched"] - first) / (time.monotonic() - began))
+
+
+def main() -> int:
+    """Measure and report; exit code 1 when a promise is broken."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.polling")
+    parser.add_argument("--clients", type=int, default=1_000)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--pause", type=float, default=2.0, help="seconds between two requests of a client")
+    parser.add_argument("--as-clients", nargs=3, metavar=("PORT", "JOB", "TOKEN"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if not options.as_clients:
+        return measure(options.clients, options.pause, options.seconds)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port, job, token = options.as_clients
+    paths = (f"/api/v1/jobs/{job}", f"/api/v1/results/{job}?limit=20")
+    target = Target(int(port), paths, token, options.pause, time.monotonic() + options.seconds)
+    print(json.dumps(uvloop.run(clients(target, options.clients))))
+    return 0
+
+
+def measure(count: int, pause: float, seconds: float) -> int:
+    """Crawl alone, then beside the clients, then alone again: the machine may have changed meanwhile."""
+    memory: list[float] = []
+    with tree(PAGES) as url, quiet_service() as service:
+        job = service.create(
+            url=url,
+            selectors={"n": "p.n::text", "title": "h1::text"},
+            config={"follow_links": True, "max_pages": PAGES, "concurrency": 16},
+        )["id"]
+        crawled(service, job, 5.0, [])
+        alone = [crawled(service, job, seconds / 3, [])]
+        command = [sys.executable, "-m", "benchmarks.polling", "--clients", str(count), "--pause", str(pause)]
+        command += ["--seconds", str(seconds), "--as-clients", str(service.port), job]
+        with subprocess.Popen(
+            [*command, str(service.http.headers["Authorization"])],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ) as process:
+            beside = crawled(service, job, seconds, memory)
+            out, _ = process.communicate(timeout=120)
+        alone.append(crawled(service, job, seconds / 3, []))
+        service.act(job, "cancel")
+    figures = json.loads(out)
+    errors = {name: n for name, n in figures["statuses"].items() if name not in {"200", "429"}}
+    share = beside / statistics.mean(alone)
+    settled, last = memory[len(memory) // 4], statistics.mean(memory[-5:])
+    print(
+        "| figure | value |\n|---|---:|\n"
+        f"| clients | {count:,} |\n| requests | {figures['requests']:,} ({figures['requests'] / seconds:,.0f}/s) |\n"
+        f"| errors other than 429 | {sum(errors.values())} {errors or ''} |\n"
+        f"| p50, p99, longest | {figures['p50'] * 1e3:,.0f} ms, {figures['p99'] * 1e3:,.0f} ms, {figures['max'] * 1e3:,.0f} ms |\n"
+        f"| memory of the API after a quarter, at the end | {settled:.0f} MB, {last:.0f} MB |\n"
+        f"| crawl alone before, after | {alone[0]:,.0f}, {alone[1]:,.0f} pages/s |\n"
+        f"| crawl beside the clients | {beside:,.0f} pages/s ({share:.0%}) |"
+    )
     return int(bool(errors) or share < LEAST_SHARE or last - settled > MOST_GROWTH)
 
 
