@@ -10,6 +10,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from scrapemaster.domain.ids import uuid7
+
 #: Bytes of a request's head, and of its URL alone; nginx takes 32 KiB and 8 KiB by default, Apache 8 KiB for the URL.
 MAX_HEAD = 65_536
 MAX_URL = 8_192
@@ -187,6 +189,7 @@ class Connection(HttpToolsProtocol):
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", uuid7().encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
             (b"x-frame-options", b"DENY"),
