@@ -71,7 +71,7 @@ class SqliteUsers:
 
     async def token_revoked(self, jti: str) -> bool:
         """See the port."""
-        return await self._database.read(
+        return await self._database.peek(
             lambda connection: (
                 connection.execute("SELECT 1 FROM revoked_tokens WHERE jti = ?", (jti,)).fetchone()
                 is not None
@@ -79,7 +79,7 @@ class SqliteUsers:
         )
 
     async def _one(self, column: str, value: str) -> User | None:
-        row = await self._database.read(
+        row = await self._database.peek(
             lambda connection: connection.execute(
                 f"SELECT {USER_COLUMNS} FROM users WHERE {column} = ?", (value,)
             ).fetchone()
