@@ -1,6 +1,7 @@
 """Exports of a real service."""
 
 import asyncio
+import contextlib
 import csv
 import gzip
 import io
@@ -64,6 +65,37 @@ def test_memory_stays_bounded_whatever_the_format(large, name):
 
     assert measured.megabytes > 5
     assert measured.growth < BOUND
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx"])
+def test_H48_a_stop_signal_in_mid_export_ends_it_and_leaves_nothing(name, large):
+    service = Service(large[0])
+    service.start()
+    with connect(service, large[1], name) as client:
+        before = held(service.pid)
+        if name == "xlsx":
+            until(lambda: held(service.pid) > before)
+        else:
+            assert client.recv(100)
+
+        assert service.stop() == 0
+
+        with contextlib.suppress(ConnectionError):
+            while client.recv(1 << 20):
+                pass
+    assert list((large[0] / "exports").iterdir()) == []
+
+
+def test_H41_a_killed_service_leaves_no_files_after_its_next_start(large):
+    service = Service(large[0])
+    service.start()
+    with connect(service, large[1], "xlsx"):
+        until(lambda: list((large[0] / "exports").iterdir()) != [])
+        service.kill()
+    assert list((large[0] / "exports").iterdir()) != []
+
+    with Service(large[0]):
+        assert list((large[0] / "exports").iterdir()) == []
 
 
 def test_every_format_holds_every_row_in_order(service, small):
