@@ -155,6 +155,17 @@ def test_gzip_is_for_what_can_be_compressed_and_for_those_who_accept_it(service,
         assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
+def test_a_compressed_asset_has_an_etag_of_its_kind_and_is_not_sent_twice(service):
+    url = f"{service.base.removesuffix('/api/v1')}/api/assets/swagger-ui.css"
+    plain = service.http.get(url, headers={"Accept-Encoding": "identity"}, timeout=30)
+    zipped = service.http.get(url, headers={"Accept-Encoding": "gzip"}, timeout=30)
+
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert zipped.headers["ETag"] == f"W/{plain.headers['ETag']}"
+    again = service.http.get(url, headers={"If-None-Match": zipped.headers["ETag"]}, timeout=30)
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize(
     ("query", "place"), [("format=pdf", "format"), ('fields="a', "fields"), ("flatten=x", "flatten")]
 )
