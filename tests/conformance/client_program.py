@@ -16,6 +16,7 @@ from scrapemaster_client.models import (
     JobAnswer,
     JobBody,
     JobBodySelectors,
+    NewJobAnswer,
     ResultsAnswer,
     TokenAnswer,
 )
@@ -31,11 +32,13 @@ def main(service: str, password: str, shop: str) -> None:
             {"name": "h1.product-title::text", "price": ".detail .price::text"}
         )
         order = JobBody(url=shop, selectors=selectors, config=ConfigBody(follow_links=True, max_pages=20))
-        job = jobs_create.sync(client=client, body=order)
-        assert isinstance(job, JobAnswer)
+        new = jobs_create.sync(client=client, body=order)
+        assert isinstance(new, NewJobAnswer)
+        job: JobAnswer | NewJobAnswer = new
         while job.finished_at is None:
-            job = jobs_get.sync(job.id, client=client, wait=2.0)
-            assert isinstance(job, JobAnswer)
+            now = jobs_get.sync(job.id, client=client, wait=2.0)
+            assert isinstance(now, JobAnswer)
+            job = now
         page = results_page.sync(job.id, client=client, limit=1000)
         assert isinstance(page, ResultsAnswer)
         file = results_export.sync_detailed(job.id, client=client, format_=ExportFormat.JSON, fields="name")

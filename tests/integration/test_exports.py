@@ -1,6 +1,7 @@
 """Exports of a real service."""
 
 import asyncio
+import contextlib
 import csv
 import gzip
 import io
@@ -66,6 +67,37 @@ def test_memory_stays_bounded_whatever_the_format(large, name):
     assert measured.growth < BOUND
 
 
+@pytest.mark.parametrize("name", ["csv", "xlsx"])
+def test_H48_a_stop_signal_in_mid_export_ends_it_and_leaves_nothing(name, large):
+    service = Service(large[0])
+    service.start()
+    with connect(service, large[1], name) as client:
+        before = held(service.pid)
+        if name == "xlsx":
+            until(lambda: held(service.pid) > before)
+        else:
+            assert client.recv(100)
+
+        assert service.stop() == 0
+
+        with contextlib.suppress(ConnectionError):
+            while client.recv(1 << 20):
+                pass
+    assert list((large[0] / "exports").iterdir()) == []
+
+
+def test_H41_a_killed_service_leaves_no_files_after_its_next_start(large):
+    service = Service(large[0])
+    service.start()
+    with connect(service, large[1], "xlsx"):
+        until(lambda: list((large[0] / "exports").iterdir()) != [])
+        service.kill()
+    assert list((large[0] / "exports").iterdir()) != []
+
+    with Service(large[0]):
+        assert list((large[0] / "exports").iterdir()) == []
+
+
 def test_every_format_holds_every_row_in_order(service, small):
     rows = service.rows(small["id"])
     numbers = [row["data"]["n"] for row in rows]
@@ -121,6 +153,17 @@ def test_gzip_is_for_what_can_be_compressed_and_for_those_who_accept_it(service,
         answer = export(service, small["id"], format=name, encoding="gzip")
         assert "Content-Encoding" not in answer.headers
         assert int(answer.headers["Content-Length"]) == len(answer.content)
+
+
+def test_a_compressed_asset_has_an_etag_of_its_kind_and_is_not_sent_twice(service):
+    url = f"{service.base.removesuffix('/api/v1')}/api/assets/swagger-ui.css"
+    plain = service.http.get(url, headers={"Accept-Encoding": "identity"}, timeout=30)
+    zipped = service.http.get(url, headers={"Accept-Encoding": "gzip"}, timeout=30)
+
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert zipped.headers["ETag"] == f"W/{plain.headers['ETag']}"
+    again = service.http.get(url, headers={"If-None-Match": zipped.headers["ETag"]}, timeout=30)
+    assert again.status_code == 304
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,19 @@ id: 1.2
 """
 
 
+#: The schema of one event, as OpenAPI 3.2 has it and tools for 3.1 read it already.
+_EVENT = {
+    "type": "object",
+    "description": "One event; `data` is a JSON object.",
+    "properties": {
+        "event": {"type": "string", "enum": ["log", "progress", "items", "end"]},
+        "data": {"type": "string"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+
+
 class EventStream(StreamingResponse):
     """Server-Sent Events, whose source is closed at once when the client goes."""
 
@@ -66,7 +79,7 @@ class EventStream(StreamingResponse):
     responses={
         200: {
             "description": "The stream.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "content": {"text/event-stream": {"itemSchema": _EVENT, "example": _EXAMPLE}},
         },
         204: {
             "description": "`Last-Event-ID` is that of an `end`: nothing follows, and browsers ask no more."

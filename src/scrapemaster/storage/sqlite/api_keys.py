@@ -74,7 +74,7 @@ class SqliteApiKeys:
                 return None
             return _key_of(row[: len(_FIELDS)]), user_of(row[len(_FIELDS) :])
 
-        return await self._database.read(work)
+        return await self._database.peek(work)
 
     async def used(self, key_id: ApiKeyId, at: float) -> None:
         """See the port."""

@@ -88,7 +88,7 @@ class SqliteJobs:
             job = _get(connection, job_id)
             return None if job is None or (owner is not None and job.owner != owner) else job
 
-        return await self._database.read(work)
+        return await self._database.peek(work)
 
     async def find(self, query: JobQuery) -> tuple[list[Job], int]:
         """See the port."""

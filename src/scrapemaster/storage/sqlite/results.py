@@ -12,6 +12,8 @@ from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 
 #: Bytes of items after which a batch of a stream ends.
 _BATCH_BYTES = 4 * 1024 * 1024
+#: Rows that are read on the event loop itself: the API's default page.
+_FEW = 100
 
 
 class SqliteResults:
@@ -69,4 +71,5 @@ class SqliteResults:
             cursor.close()
             return rows
 
-        return await self._database.read(work)
+        # A reader thread asks for the interpreter's lock at each row, and waits for it each time while the event loop is busy.
+        return await (self._database.peek(work) if limit <= _FEW else self._database.read(work))
