@@ -39,6 +39,7 @@ class CrawlerProcess:
         self._keeper: asyncio.Task[None] | None = None
         self._alive_at = 0.0
         self._stop_asked = asyncio.Event()
+        self._heard_of = False
         self._watchers: dict[JobId, set[asyncio.Event]] = {}
         self.restarts = 0
 
@@ -66,7 +67,10 @@ class CrawlerProcess:
         self._stop_asked.set()
         process = self._process
         if process is not None and process.returncode is None:
-            if process.stdin is not None:
+            if not self._heard_of:
+                # It is starting still, has nothing in hand, and would not listen before it has started.
+                process.kill()
+            elif process.stdin is not None:
                 process.stdin.close()
             try:
                 async with asyncio.timeout(STOP_SECONDS):
@@ -137,6 +141,7 @@ class CrawlerProcess:
             env={**os.environ, **settings_environment(self._settings)},
         )
         self._process = process
+        self._heard_of = False
         self._alive_at = time.monotonic()
         watchdog = asyncio.create_task(self._watchdog(process))
         try:
@@ -156,6 +161,7 @@ class CrawlerProcess:
             return
         async for line in process.stdout:
             self._alive_at = time.monotonic()
+            self._heard_of = True
             try:
                 message = from_line(line)
             except ValueError:
