@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,8 @@ TERMINAL = {"completed", "failed", "cancelled"}
 class Service:
     """`scrapemaster serve` on a free port, allowed to reach loopback.
 
-    `core` pins it, crawler included. `data_dir` outlives it when given. What it logs is added to `log`. Use as a context manager.
+    `core` pins it, crawler included. `data_dir` outlives it when given. What it logs is added to `log`. `before` stands in
+    front of its command. Use as a context manager.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Service:
         data_dir: Path | None = None,
         core: int | None = None,
         log: Path | None = None,
+        before: Sequence[str] = (),
         **settings: str,
     ) -> None:
         self._temporary = None if data_dir else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -40,6 +43,7 @@ class Service:
         self.http = requests.Session()
         self._core = core
         self._log = log
+        self._before = before
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +58,7 @@ class Service:
         with contextlib.ExitStack() as stack:
             log = stack.enter_context(self._log.open("ab")) if self._log else None
             self._process = subprocess.Popen(
-                [*pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
+                [*self._before, *pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
                 + ["--port", str(self.port), "--data-dir", str(self.data_dir)],
                 env={
                     **os.environ,
