@@ -519,3 +519,16 @@ def test_the_openapi_document_explains_everything(service):
     for name in ("JobBody", "ConfigBody"):
         for field, schema in document["components"]["schemas"][name]["properties"].items():
             assert schema.get("description"), (name, field)
+
+
+def test_a_job_keeps_the_formats_it_is_asked_for(service, site):
+    created = service.create(
+        url=site, selectors={"n": "p.n::text"}, config={"formats": ["data", "markdown", "links"]}
+    )
+    assert service.finished(created["id"])["status"] == "completed"
+
+    (row,) = service.rows(created["id"])
+
+    assert row["data"]["n"] == "0"
+    assert row["data"]["markdown"].startswith("# Page 0")
+    assert site.rpartition("/")[0] + "/1" in row["data"]["links"]

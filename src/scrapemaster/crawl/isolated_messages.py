@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ class PlanSpec(msgspec.Struct, frozen=True, array_like=True):
 
     selectors: Mapping[str, Selector]
     item: str | None
+    formats: Sequence[str] = ("data",)
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):

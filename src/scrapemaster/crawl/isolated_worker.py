@@ -28,7 +28,7 @@ _NICENESS = 5
 @lru_cache(maxsize=64)
 def _plan(spec: bytes) -> Plan:
     wanted = spec_of(spec)
-    return compile_plan(wanted.selectors, wanted.item)
+    return compile_plan(wanted.selectors, wanted.item, wanted.formats)
 
 
 def answer(task: Task) -> Done | Refused:

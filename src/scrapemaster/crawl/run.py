@@ -30,12 +30,12 @@ class Run:
         scope = Scope([*(config.allowed_domains or hosts), *job.scope_hosts], config.include, config.exclude)
         self.job = job
         self.engine_name = engine.name
-        self.plan: Plan = compile_plan(job.selectors, config.item)
+        self.plan: Plan = compile_plan(job.selectors, config.item, config.formats)
         self.source: PageSource = engine.open(job)
-        self.spec = pack(PlanSpec(job.selectors, config.item))
+        self.spec = pack(PlanSpec(job.selectors, config.item, config.formats))
         self.isolation = isolation
         self.recorder = recorder
-        self.isolated = False
+        self.isolated = self.plan.slow
         self.links_cut = 0
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)

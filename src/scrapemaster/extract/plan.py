@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scrapemaster.domain.errors import InvalidSelector
+from scrapemaster.domain.errors import InvalidInput, InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
 from scrapemaster.extract.cost import Cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.fast import FastRule, compile_fast
 from scrapemaster.extract.fill import FillCount, is_empty
+from scrapemaster.extract.formats import DATA, SLOW, whole_page
 from scrapemaster.extract.rules import Finder, Rule, compile_finder, compile_rule
 from scrapemaster.extract.selectors import parse_selectors
 from scrapemaster.extract.structured import structured_item
@@ -40,11 +41,16 @@ class Plan:
     """A compiled set of selectors; see `compile_plan`."""
 
     def __init__(
-        self, rules: Mapping[str, Rule], container: Finder | None, fast: Mapping[str, FastRule]
+        self,
+        rules: Mapping[str, Rule],
+        container: Finder | None,
+        fast: Mapping[str, FastRule],
+        formats: Sequence[str] = (DATA,),
     ) -> None:
         self.rules = rules
         self.container = container
         self._fast = fast
+        self._formats = formats
         self._selectors = {name: rule.selector for name, rule in rules.items()}
         self.cost = _cost_of(rules.values(), container)
         self._required = [name for name, rule in rules.items() if rule.selector.required]
@@ -52,7 +58,7 @@ class Plan:
     @property
     def needs_lxml(self) -> bool:
         """Whether some rule can only be run on lxml's tree, so that lexbor's would be built for nothing."""
-        if self.container is not None or not self.rules:
+        if self.container is not None or not self.rules or "structured" in self._formats:
             return True
         return any(rule.on_tree and name not in self._fast for name, rule in self.rules.items())
 
@@ -73,6 +79,20 @@ class Plan:
 
     def extract(self, document: Document) -> Extraction:
         """The items of a page. Raises `GiveUpPage` when the body cannot be read as what it claims to be."""
+        extraction = self._data(document) if DATA in self._formats else Extraction()
+        # Formats are of whole pages, which have one item at most; one that was dropped stays so.
+        whole = {} if extraction.items_failed else whole_page(document, self._formats)
+        if whole:
+            extraction.items = [{**(extraction.items[0] if extraction.items else {}), **whole}]
+        return extraction
+
+    @property
+    def slow(self) -> bool:
+        """Whether every page's extraction may take long, whatever its selectors are."""
+        return not SLOW.isdisjoint(self._formats)
+
+    def _data(self, document: Document) -> Extraction:
+        """The items that the selectors give."""
         count = FillCount(self._selectors)
         extraction = Extraction(fill=count.counts)
         if not self.rules:
@@ -125,8 +145,15 @@ def _cost_of(rules: Iterable[Rule], container: Finder | None) -> Cost:
     return container.cost.plus(rule.cost.within() for rule in rules)
 
 
-def compile_plan(selectors: Mapping[str, Selector], item: str | None = None) -> Plan:
-    """Compile a job's selectors and its `item` container; raises `InvalidSelector` that names the one at fault."""
+def compile_plan(
+    selectors: Mapping[str, Selector], item: str | None = None, formats: Sequence[str] = (DATA,)
+) -> Plan:
+    """Compile a job's selectors and its `item` container; raises `InvalidSelector` that names the one at fault.
+
+    `formats`: what is kept of a page besides or instead of what selectors give. They are of whole pages, and go into
+    the page's one item under their names: raises `InvalidInput` where there are several items, or fields called so.
+    """
+    _check_formats(selectors, item, formats)
     rules = {name: compile_rule(name, rule, ("selectors", name)) for name, rule in selectors.items()}
     container = None
     if item is not None:
@@ -144,4 +171,19 @@ def compile_plan(selectors: Mapping[str, Selector], item: str | None = None) -> 
             compiled = compile_fast(selector.selector)
             if compiled is not None:
                 fast[name] = compiled
-    return Plan(rules, container, fast)
+    return Plan(rules, container, fast, formats)
+
+
+def _check_formats(selectors: Mapping[str, Selector], item: str | None, formats: Sequence[str]) -> None:
+    whole = [name for name in formats if name != DATA]
+    if whole and item is not None:
+        raise InvalidInput(
+            f"the format {whole[0]} is of whole pages, and config.item makes several rows of a page: leave one of them out",
+            ("config", "formats"),
+        )
+    for name in whole:
+        if name in selectors:
+            raise InvalidSelector(
+                f"selector {name!r} is called like a format that is asked for; give it another name",
+                ("selectors", name),
+            )

@@ -78,7 +78,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
     if config.max_pages == 0:
         pages = DEFAULT_PAGES_FOLLOWING if config.follow_links else DEFAULT_PAGES
         config = replace(config, max_pages=max(pages, len(urls)))
-    compile_plan(selectors, config.item)
+    compile_plan(selectors, config.item, config.formats)
     _check_identity(config)
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)

@@ -123,7 +123,7 @@ class PreviewService:
     async def _extract(self, job: Job, page: Page, preview: Preview) -> None:
         began = time.monotonic()
         task = Task(
-            pack(PlanSpec(job.selectors, job.config.item)),
+            pack(PlanSpec(job.selectors, job.config.item, job.config.formats)),
             page.body,
             page.url,
             page.headers.get("content-type", ""),

@@ -134,7 +134,14 @@ class ConfigBody(Body):
         default=False, description="Treat URLs as equal whose query parameters differ only in order."
     )
     verify_tls: bool = Field(default=True, description="Refuse servers whose certificate is not valid.")
-    formats: list[Literal["data"]] = Field(["data"], description="What to keep of a page.")
+    formats: list[Literal["data", "markdown", "html", "links", "structured"]] = Field(
+        ["data"],
+        min_length=1,
+        max_length=5,
+        description="What to keep of a page: `data` (what the selectors give), its `markdown`, its source as `html`, its "
+        "`links`, its `structured` data. All but `data` are of whole pages and go into the page's row under these names.",
+        examples=[["data", "markdown"]],
+    )
     browser: dict[str, Any] | None = Field(None, description="Not part of this version.")
     incremental: bool | None = Field(None, description="Not part of this version.")
 
