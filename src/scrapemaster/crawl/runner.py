@@ -279,7 +279,7 @@ class SliceRunner:
 
     async def _quality(self, job: Job, status: JobStatus) -> list[str]:
         """What the user should know of the data of a job that completes."""
-        if status is not JobStatus.COMPLETED:
+        if status is not JobStatus.COMPLETED or job.config.incremental:
             return []
         current = await self._store.jobs.get(job.id) or job
         before = await self._store.jobs.previous(job)
@@ -316,7 +316,7 @@ class SliceRunner:
 def warnings_of(counters: Counters, status: JobStatus) -> list[str]:
     """What the user should know of a job that ended."""
     warnings = []
-    if status is JobStatus.COMPLETED and counters.items == 0:
+    if status is JobStatus.COMPLETED and counters.items == 0 and not counters.unchanged:
         warnings.append(
             f"{counters.fetched} pages were fetched and no item was found: check the selectors against the page"
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from scrapemaster.domain.ids import JobId
 
@@ -21,6 +23,15 @@ class Result:
     url: str
     data: bytes
     scraped_at: float
+
+
+def rows_mark(items: Sequence[bytes]) -> bytes:
+    """The identity of what a page yielded, for comparing runs: 16 bytes, the same for the same rows in the same order."""
+    mark = blake2b(digest_size=16)
+    for item in items:
+        mark.update(len(item).to_bytes(8, "big"))
+        mark.update(item)
+    return mark.digest()
 
 
 def result_id(fingerprint: bytes, index: int) -> str:

@@ -129,7 +129,7 @@ class Counters:
 
     `discovered` counts the frontier's requests (aliases of redirects are not requests); `fetched`
     the handled ones, `failed` and `skipped` those so marked; `queued` and `leased` are what is
-    left. `fetch_ms` are the milliseconds spent asking servers. `attempted` are those that count against `max_pages`: requests that asked the server at
+    left. `unchanged` are the handled ones whose rows an incremental job left out. `fetch_ms` are the milliseconds spent asking servers. `attempted` are those that count against `max_pages`: requests that asked the server at
     least once, over or waiting to be tried again. `fresh` are the leased ones not among them.
     """
 
@@ -145,6 +145,7 @@ class Counters:
     items_failed: int = 0
     bytes: int = 0
     fetch_ms: int = 0
+    unchanged: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -53,7 +53,8 @@ class Frontier(Protocol):
 
         Raises `LeaseLost`, having written nothing, when any request of `outcomes` is not leased
         by `holder`, or when the job is gone or over. Rows get the next `seq` numbers in order of
-        `outcomes`. A RETRY puts the request back, due at its `retry_at`, with `attempts` one higher. `Outcome.alias`
+        `outcomes`. Of a job with `config.incremental`, a page that yields the very rows that it yielded in the run
+        the job is compared with (see `JobStore.add`) brings no rows, and counts as `unchanged`. A RETRY puts the request back, due at its `retry_at`, with `attempts` one higher. `Outcome.alias`
         is handled as its docstring says. The job's `progress` and `rate` are brought up to date. Returns the
         job's counters after the commit, which are durable when this returns.
         """

@@ -58,6 +58,8 @@ class JobStore(Protocol):
         `created_at`. If the owner used it before then, nothing is stored: for the same body the id of the job it made is
         returned, whoever else asks at the same time; for another body, and when that job was deleted, `Conflict` is
         raised. Keys whose time is over are forgotten as new ones come.
+
+        A job with `config.incremental` is compared with the owner's newest completed incremental job of its name, as of now.
         """
 
     async def add_retry(self, job: Job, of: JobId) -> int:
@@ -112,7 +114,7 @@ class JobStore(Protocol):
     async def previous(self, job: Job) -> Job | None:
         """The run to compare a job with: the newest other completed job of its owner with its name, created no later.
 
-        None when there is none, or when the job has no name. Retries are compared with nothing: they have the pages
+        None when there is none, or when the job has no name. Incremental runs have only what is new, and are passed over. Retries are compared with nothing: they have the pages
         that failed and no others.
         """
 

@@ -79,6 +79,11 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         pages = DEFAULT_PAGES_FOLLOWING if config.follow_links else DEFAULT_PAGES
         config = replace(config, max_pages=max(pages, len(urls)))
     compile_plan(selectors, config.item, config.formats)
+    if config.incremental and order.name is None:
+        raise InvalidInput(
+            "an incremental job is compared with the last one of its name: give it a name",
+            ("config", "incremental"),
+        )
     _check_identity(config)
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)

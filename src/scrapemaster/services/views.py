@@ -36,6 +36,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "pages_fetched": counters.fetched,
         "pages_failed": counters.failed,
         "pages_skipped": counters.skipped,
+        "pages_unchanged": counters.unchanged,
         "items_scraped": counters.items,
         "items_failed": counters.items_failed,
         "bytes_downloaded": counters.bytes,

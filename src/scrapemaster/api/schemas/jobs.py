@@ -34,7 +34,6 @@ _OURS = frozenset(
 #: Options that this version does not have yet: asking for them is an error and not a silent nothing.
 _LATER = {
     "browser": "belongs to the browser engine, which is not part of this version",
-    "incremental": "is not part of this version",
 }
 
 
@@ -143,7 +142,11 @@ class ConfigBody(Body):
         examples=[["data", "markdown"]],
     )
     browser: dict[str, Any] | None = Field(None, description="Not part of this version.")
-    incremental: bool | None = Field(None, description="Not part of this version.")
+    incremental: bool = Field(
+        default=False,
+        description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
+        "the same `name`. The first one keeps all. The other pages are counted in `pages_unchanged`.",
+    )
 
     @model_validator(mode="after")
     def _not_yet(self) -> Self:
@@ -184,7 +187,7 @@ class ConfigBody(Body):
 
     def to_domain(self) -> JobConfig:
         """The config with its defaults filled in; `max_pages` 0 where it was not given."""
-        values = self.model_dump(exclude={"browser", "incremental", "max_pages"})
+        values = self.model_dump(exclude={"browser", "max_pages"})
         return JobConfig(**values, max_pages=self.max_pages or 0)
 
 
@@ -323,6 +326,9 @@ class JobAnswer(Answer):
     pages_fetched: int
     pages_failed: int
     pages_skipped: int
+    pages_unchanged: int = Field(
+        description="Pages whose rows an `incremental` job left out, being as before."
+    )
     items_scraped: int = Field(examples=[68])
     items_failed: int = Field(
         description="Items dropped because a required field had no value.", examples=[2]

@@ -44,6 +44,7 @@ COUNTER_NAMES = (
     "items_failed",
     "bytes",
     "fetch_ms",
+    "unchanged",
 )
 #: After the counters: in how many items each selector had a value, as JSON.
 FILL_COLUMN = "t.fill"

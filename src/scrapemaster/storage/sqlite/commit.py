@@ -20,6 +20,7 @@ from scrapemaster.storage.sqlite.codec import (
     unpacked,
 )
 from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
+from scrapemaster.storage.sqlite.incremental import unchanged
 from scrapemaster.storage.sqlite.joblog import write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
 
@@ -34,13 +35,13 @@ def commit_outcomes(
     rate: float | None,
 ) -> Counters:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
-    job, max_pages, progress, items_before, before, fill = _job(connection, job_id)
+    job, max_pages, progress, compared, before, fill = _job(connection, job_id)
     _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
     changes = dict.fromkeys(COUNTER_NAMES, 0)
     changes["leased"] = -len(outcomes)
     changes["fetch_ms"] = round(1_000 * sum(outcome.elapsed for outcome in outcomes))
     rows: list[tuple[int, int, int, str | None, bytes, float]] = []
-    key = first_key(job) + items_before
+    key = first_key(job) + before.items
     links: list[NewRequest] = []
     troubles: dict[tuple[Verdict, str], Trouble] = {}
     for outcome in outcomes:
@@ -57,12 +58,15 @@ def commit_outcomes(
             else:
                 changes["fetched"] += 1
                 changes["items_failed"] += outcome.items_failed
+                links += outcome.links
+                if compared is not None and unchanged(connection, job, compared, outcome):
+                    changes["unchanged"] += 1
+                    continue
                 fill.update(outcome.fill)
                 url = None if outcome.url == request.url else outcome.url
                 for part, data in enumerate(outcome.items):
                     key += 1
                     rows.append((key, request.key, part, url, data, outcome.fetched_at))
-                links += outcome.links
                 continue
         if verdict is Verdict.RETRY:
             changes["queued"] += 1
@@ -89,7 +93,7 @@ def commit_outcomes(
     )
     connection.execute(
         "UPDATE tallies SET discovered = ?, queued = ?, leased = ?, fetched = ?, failed = ?, skipped = ?, "
-        "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, fetch_ms = ?, progress = ?, "
+        "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, fetch_ms = ?, unchanged = ?, progress = ?, "
         "rate = coalesce(?, rate), fill = ? WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
@@ -104,16 +108,15 @@ def commit_outcomes(
 
 def _job(
     connection: sqlite3.Connection, job_id: JobId
-) -> tuple[int, int, float, int, Counters, Counter[str]]:
+) -> tuple[int, int, float, int | None, Counters, Counter[str]]:
     row = connection.execute(
-        f"SELECT j.status, j.no, j.max_pages, t.progress, {COUNTER_COLUMNS}, {FILL_COLUMN} "
+        f"SELECT j.status, j.no, j.max_pages, t.progress, j.compared, {COUNTER_COLUMNS}, {FILL_COLUMN} "
         "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",
         (job_id,),
     ).fetchone()
     if row is None or row[0] in _OVER:
         raise LeaseLost(f"job {job_id} is over")
-    counters = Counters(*row[4:-1])
-    return row[1], row[2], row[3], counters.items, counters, Counter(unpacked(row[-1]))
+    return row[1], row[2], row[3], row[4], Counters(*row[5:-1]), Counter(unpacked(row[-1]))
 
 
 def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -> None:

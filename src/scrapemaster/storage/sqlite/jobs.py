@@ -28,6 +28,7 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests, drop_leases
 from scrapemaster.storage.sqlite.due import next_due
 from scrapemaster.storage.sqlite.idempotency import ordered_before, remember
+from scrapemaster.storage.sqlite.incremental import baseline_of
 from scrapemaster.storage.sqlite.joblog import write_lines
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 from scrapemaster.storage.sqlite.outbox import record_move
@@ -239,7 +240,7 @@ class SqliteJobs:
         def work(connection: sqlite3.Connection) -> Job | None:
             row = connection.execute(
                 f"{_SELECT} WHERE j.owner = ? AND j.name = ? AND j.status = 'completed' AND j.id <> ? "
-                "AND json_extract(j.spec, '$.retry_of') IS NULL AND j.created_at <= ? ORDER BY j.created_at DESC, j.id DESC LIMIT 1",
+                "AND json_extract(j.spec, '$.retry_of') IS NULL AND j.compared IS NULL AND j.created_at <= ? ORDER BY j.created_at DESC, j.id DESC LIMIT 1",
                 (job.owner, job.name, job.id, job.created_at),
             ).fetchone()
             return None if row is None else job_of(row)
@@ -296,7 +297,7 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> int:
     """Store a new job without requests, in the transaction under way; returns its number."""
     cursor = connection.execute(
         "INSERT INTO jobs (id, owner, status, engine, priority, name, created_at, tags, urls, "
-        "scope_hosts, max_pages, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "scope_hosts, max_pages, spec, compared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             job.id,
             job.owner,
@@ -310,6 +311,7 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> int:
             texts(job.scope_hosts),
             job.config.max_pages,
             spec_of(job),
+            baseline_of(connection, job),
         ),
     )
     number = int(cursor.lastrowid or 0)
@@ -361,6 +363,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
     for table, column in (
         ("known", "fingerprint"),
         ("recent", "fingerprint"),
+        ("page_marks", "fingerprint"),
         ("queue", "key"),
         ("waiting", "key"),
     ):

@@ -279,7 +279,20 @@ ALTER TABLE tallies ADD COLUMN fill TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE troubled ADD COLUMN evidence TEXT;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY)
+_INCREMENTAL = """
+-- compared: the number of the run that an incremental job is compared with, 0 for none; null when it is not incremental.
+ALTER TABLE jobs ADD COLUMN compared INTEGER;
+ALTER TABLE tallies ADD COLUMN unchanged INTEGER NOT NULL DEFAULT 0;
+-- What each page of an incremental job yielded, as a hash of its rows.
+CREATE TABLE page_marks (
+    job INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    PRIMARY KEY (job, fingerprint)
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY, _INCREMENTAL)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
