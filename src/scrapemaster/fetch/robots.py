@@ -73,8 +73,14 @@ class RobotsCache:
         task = self._coming.get(key)
         if task is None:
             task = self._coming[key] = asyncio.create_task(self._load(key, fetch))
-            task.add_done_callback(lambda _: self._coming.pop(key, None))
+            task.add_done_callback(lambda done: self._loaded(key, done))
         return await asyncio.shield(task)
+
+    def _loaded(self, key: tuple[str, str], done: asyncio.Task[Rules]) -> None:
+        """Forget the task; its error is for those who wait, and if all of them were cancelled, for nobody."""
+        self._coming.pop(key, None)
+        if not done.cancelled():
+            done.exception()
 
     async def _load(self, key: tuple[str, str], fetch: FetchRobots) -> Rules:
         origin, robot = key
