@@ -1,14 +1,31 @@
-"""`python -m benchmarks [--repeats N] [--copies N]`: prints a report and writes it to benchmarks/out/."""
+"""`python -m benchmarks [--repeats N] [--copies N] [--crawl-only]`: prints a report and writes it to benchmarks/out/."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import platform
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.crawl import COPIES, measure
+
+
+#: What is measured after the crawl, each by a program of its own that prints a table.
+_FURTHER = {
+    "The store as a frontier grows": "benchmarks.frontier",
+    "A thousand clients polling for a minute, beside a crawl": "benchmarks.polling",
+}
+
+
+def further(title: str, module: str) -> list[str]:
+    """A section of the report: what the module printed."""
+    print(f"\n{title} (python -m {module}) …", flush=True)
+    done = subprocess.run([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True, check=False)
+    promise = [] if done.returncode == 0 else ["", "**A promise was broken in this run.**"]
+    return [f"## {title}: `python -m {module}`", "", done.stdout.strip(), *promise, ""]
 
 
 def main() -> None:
@@ -16,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--copies", type=int, default=COPIES)
+    parser.add_argument("--crawl-only", action="store_true")
     options = parser.parse_args()
     print("Whole crawl of a real manual, one core for the crawler, in turns:")
     figures = measure(options.repeats, options.copies)
@@ -33,6 +51,11 @@ def main() -> None:
             "",
             *lines,
             "",
+            *(
+                line
+                for title, module in ({} if options.crawl_only else _FURTHER).items()
+                for line in further(title, module)
+            ),
         ]
     )
     out = Path(__file__).parent / "out"
