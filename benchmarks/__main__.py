@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks.crawl import COPIES, measure
 
-
 #: What is measured after the crawl, each by a program of its own that prints a table.
 _FURTHER = {
     "The store as a frontier grows": "benchmarks.frontier",
