@@ -64,7 +64,7 @@ async def export(
     fields: Annotated[
         str | None,
         Query(
-            max_length=10_000,
+            max_length=6_000,
             description="Fields to write, in this order, separated by commas; `size.width` reaches into `size`. "
             'A name with a comma stands in double quotes: `title,"a,b"`. Default: all.',
             examples=["title,price"],

@@ -64,6 +64,8 @@ COMMON: dict[int | str, dict[str, Any]] = {
         "The request cannot be read, or needs an extra that the server does not have.", TypedErrorAnswer
     ),
     408: _error("The request came too slowly.", TypedErrorAnswer),
+    414: _error("The URL is too long.", TypedErrorAnswer),
+    431: _error("The headers are too large.", TypedErrorAnswer),
     413: _error("The body is too large.", TypedErrorAnswer),
     500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),
     503: _error("The store does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer),

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.api.schemas.webhooks import WebhookEvent
@@ -40,15 +48,17 @@ _LATER = {
 class ConfigBody(Body):
     """How a job crawls."""
 
-    max_pages: int | None = Field(
+    max_pages: StrictInt | None = Field(
         None,
         ge=1,
         le=100_000_000,
         description="Pages to fetch at most, exactly. Default: 1 for each URL, or 100 with `follow_links`.",
         examples=[10],
     )
-    follow_links: bool = Field(default=False, description="Follow links found on pages.", examples=[True])
-    max_depth: int | None = Field(
+    follow_links: StrictBool = Field(
+        default=False, description="Follow links found on pages.", examples=[True]
+    )
+    max_depth: StrictInt | None = Field(
         None,
         ge=0,
         le=10_000,
@@ -80,13 +90,15 @@ class ConfigBody(Body):
         description="A container selector: one item for each match, fields relative to it. Default: one item a page.",
         examples=["article.product"],
     )
-    concurrency: int = Field(8, ge=1, le=256, description="Pages in work at once.")
-    delay: float = Field(0.0, ge=0, le=3_600, description="Seconds between requests to one host.")
-    respect_robots: bool = Field(default=True, description="Obey robots.txt (RFC 9309), its crawl-delay too.")
-    timeout: float = Field(
+    concurrency: StrictInt = Field(8, ge=1, le=256, description="Pages in work at once.")
+    delay: StrictFloat = Field(0.0, ge=0, le=3_600, description="Seconds between requests to one host.")
+    respect_robots: StrictBool = Field(
+        default=True, description="Obey robots.txt (RFC 9309), its crawl-delay too."
+    )
+    timeout: StrictFloat = Field(
         30.0, gt=0, le=600, description="Seconds for a whole page, redirects and body included."
     )
-    max_retries: int = Field(
+    max_retries: StrictInt = Field(
         3,
         ge=0,
         le=20,
@@ -119,20 +131,22 @@ class ConfigBody(Body):
     proxy: str = Field(
         "none", max_length=2_048, description="`none`, or the URL of a proxy (http, https, socks5)."
     )
-    max_duration: float | None = Field(
+    max_duration: StrictFloat | None = Field(
         None,
         gt=0,
         le=31_536_000,
         description="Seconds of running after which the job completes with what it has.",
     )
-    max_body_bytes: int = Field(
+    max_body_bytes: StrictInt = Field(
         10 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest page, in bytes after decompression."
     )
-    sitemap: bool = Field(default=False, description="Also fetch the pages that the site's sitemaps name.")
-    sort_query: bool = Field(
+    sitemap: StrictBool = Field(
+        default=False, description="Also fetch the pages that the site's sitemaps name."
+    )
+    sort_query: StrictBool = Field(
         default=False, description="Treat URLs as equal whose query parameters differ only in order."
     )
-    verify_tls: bool = Field(default=True, description="Refuse servers whose certificate is not valid.")
+    verify_tls: StrictBool = Field(default=True, description="Refuse servers whose certificate is not valid.")
     formats: list[Literal["data", "markdown", "html", "links", "structured"]] = Field(
         ["data"],
         min_length=1,
@@ -142,7 +156,7 @@ class ConfigBody(Body):
         examples=[["data", "markdown"]],
     )
     browser: dict[str, Any] | None = Field(None, description="Not part of this version.")
-    incremental: bool = Field(
+    incremental: StrictBool = Field(
         default=False,
         description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
         "the same `name`. The first one keeps all. The other pages are counted in `pages_unchanged`.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.api.schemas.jobs import JobBody
@@ -28,7 +28,7 @@ Zone = Annotated[
     ),
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Enabled = Annotated[bool, Field(description="Whether it runs when it is due.")]
+Enabled = Annotated[StrictBool, Field(description="Whether it runs when it is due.")]
 OnOverlap = Annotated[
     Overlap,
     Field(description="When the last run's job is not over: `skip` the run, or `allow` both jobs."),
@@ -65,7 +65,7 @@ class ScheduleChange(Body):
     cron: Cron | None = Field(None, description="A new cron expression.", examples=["0 6 * * 1"])
     timezone: Zone | None = Field(None, description="A new time zone.", examples=["America/New_York"])
     job: JobBody | None = Field(None, description="A new job, instead of the one there was.")
-    enabled: bool | None = Field(None, description="Whether it runs when it is due.", examples=[False])
+    enabled: StrictBool | None = Field(None, description="Whether it runs when it is due.", examples=[False])
     overlap: Overlap | None = Field(None, description="What to do when the last job is not over.")
     name: Name | None = Field(None, description="A new name; null takes the name away.")
 

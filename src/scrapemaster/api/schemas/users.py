@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from scrapemaster.api.schemas.accounts import EMAIL, NAME, NEW_PASSWORD, UserAnswer
 from scrapemaster.api.schemas.base import Body
@@ -29,7 +29,9 @@ class UserChange(Body):
     """What to change; what is not named stays."""
 
     role: Role | None = Field(None, description="`user` or `admin`.", examples=["admin"])
-    disabled: bool | None = Field(None, description="Whether the account is shut; its tokens are revoked.")
+    disabled: StrictBool | None = Field(
+        None, description="Whether the account is shut; its tokens are revoked."
+    )
     password: str | None = Field(
         None, min_length=8, max_length=128, description="A new password; all tokens are revoked.",
         examples=["another horse battery"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.domain.webhook import DeliveryState
@@ -41,7 +41,7 @@ class WebhookChange(Body):
     webhook_url: Url = Field("", description="Where events are sent.", examples=["https://your-app.com/hook"])
     events: list[WebhookEvent] = Field([], min_length=1, max_length=20, description="Events to send.")
     description: Description | None = Field(None, description="Yours; null removes it.")
-    enabled: bool = Field(
+    enabled: StrictBool = Field(
         default=True,
         description="False sends nothing more, and what waits fails. True also clears `disabled_reason`.",
     )

@@ -12,7 +12,7 @@ from scrapemaster.storage.sqlite.keys import first_key
 _LOOKUP = 500
 #: Requests between two moves of a job's recent fingerprints into the large index. Random inserts into an
 #: index of 1 M rewrite a page each; into 32 k of them, most share a page, and the move goes through the large
-#: index in order. Measured at 1 M requests: 73,000 inserts/s into one index, 163,000 so (docs/performance.md).
+#: index in order (figures in docs/performance.md).
 _MOVE_EVERY = 32_768
 
 
