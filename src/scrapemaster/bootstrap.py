@@ -6,27 +6,37 @@ import contextlib
 import fcntl
 import ipaddress
 import os
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapemaster import __version__
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
+from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fleet.bus import RedisBus
+from scrapemaster.fleet.registry import Registry
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
+from scrapemaster.ports.workers import Workers
 from scrapemaster.queueing.docket_queue import DocketQueue
+from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.results import ResultService
+from scrapemaster.services.watchers import Watchers
 from scrapemaster.settings import Settings
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -36,7 +46,7 @@ class CrawlerApp:
     """What crawls: a store, the task engine (not started yet) and the slices it runs."""
 
     store: Store
-    queue: DocketQueue
+    queue: DocketQueue | FleetWorker
     runner: SliceRunner
 
 
@@ -67,14 +77,18 @@ def prepare_data_dir(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds."""
+def only_one(settings: Settings, role: str, *, wait: float = 0.0, shared: bool = False) -> Iterator[None]:
+    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds.
+
+    `shared`: hold it together with others that share it, as a fleet's processes do.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     path = prepare_data_dir(settings) / f"{role}.lock"
     with path.open("a") as file:
         end = time.monotonic() + wait
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if time.monotonic() >= end:
@@ -139,15 +153,90 @@ def build_accounts(settings: Settings, store: Store) -> AccountService:
     return AccountService(store.users, rules)
 
 
-def build_services(
-    settings: Settings, store: Store, queue: Queue, watch: JobWatch, crawler_healthy: Callable[[], bool]
+def build_services(  # noqa: PLR0917 -- called in two places
+    settings: Settings,
+    store: Store,
+    queue: Queue,
+    watch: JobWatch,
+    workers: Workers,
+    ping_redis: Callable[[], Awaitable[None]] | None = None,
 ) -> ServiceApp:
-    """The use cases over an open store."""
+    """The use cases over an open store. `ping_redis` is the fleet's Redis; None when there is none."""
     return ServiceApp(
         settings=settings,
         store=store,
         accounts=build_accounts(settings, store),
         jobs=JobService(store, queue, watch, build_engines(settings).get),
         results=ResultService(store),
-        monitoring=MonitoringService(store, crawler_healthy),
+        monitoring=MonitoringService(store, workers, ping_redis),
     )
+
+
+#: What slices under way must hear of at once.
+_ORDERS = frozenset(
+    {EventType.JOB_PAUSED, EventType.JOB_CANCELLED, EventType.JOB_COMPLETED, EventType.JOB_FAILED}
+)
+
+
+def redis_url_of(settings: Settings) -> str:
+    """The address of the fleet's Redis; raises `InvalidSetting` when none is set."""
+    if settings.redis_url is None:
+        raise InvalidSetting(
+            "SCRAPEMASTER_REDIS_URL is not set: the processes of a fleet find each other in Redis; set it to an address "
+            "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
+        )
+    return settings.redis_url.get_secret_value()
+
+
+@contextlib.asynccontextmanager
+async def fleet_crawler_app(settings: Settings) -> AsyncIterator[CrawlerApp]:
+    """The parts of a fleet's worker; the queue is to be entered by the caller."""
+    url, worker_id, started_at = redis_url_of(settings), uuid7(), time.time()
+
+    def hear(event: Event) -> None:
+        if event.type in _ORDERS:
+            runner.poke(event.job_id)
+
+    def report() -> WorkerReport:
+        return WorkerReport(
+            worker_id,
+            socket.gethostname(),
+            os.getpid(),
+            __version__,
+            started_at,
+            time.time(),
+            runner.slices,
+            runner.pages_per_second(),
+        )
+
+    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        engines = build_engines(settings)
+        stack.push_async_callback(engines.close)
+        bus = await stack.enter_async_context(RedisBus(url))
+        runner = SliceRunner(store, engines.get, bus)
+        bus.subscribe(hear)
+        stack.push_async_callback(runner.close)
+        registry = await stack.enter_async_context(Registry(url, report))
+        queue = FleetWorker(
+            url,
+            runner.run,
+            runner.stop,
+            store.jobs,
+            dict.fromkeys(Priority, settings.crawler_places),
+            lambda: registry.count,
+            worker_id,
+        )
+        yield CrawlerApp(store, queue, runner)
+
+
+@contextlib.asynccontextmanager
+async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
+    """The parts of a fleet's API process."""
+    url = redis_url_of(settings)
+    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(RedisBus(url))
+        watchers = Watchers(bus.publish)
+        bus.subscribe(watchers.heard)
+        registry = await stack.enter_async_context(Registry(url))
+        queue = await stack.enter_async_context(FleetQueue(url))
+        yield build_services(settings, store, queue, watchers, registry, registry.ping)

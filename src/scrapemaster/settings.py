@@ -7,6 +7,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +17,9 @@ from scrapemaster.domain.errors import InvalidSetting
 PREFIX = "SCRAPEMASTER_"
 #: Names that belong to the test suite.
 _TESTS = "SCRAPEMASTER_TEST_"
+_REDIS_SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
+#: Parts of the names of settings whose values are not repeated in messages.
+_SECRET_NAMES = ("password", "key", "_url")
 
 
 class Settings(BaseSettings):
@@ -54,6 +58,12 @@ class Settings(BaseSettings):
     crawler_places: int = Field(
         64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."
     )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Address of the Redis that joins the processes of a fleet: `redis://[user:password@]host:6379/0`, "
+        "`rediss://…` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
+        "Needed by `scrapemaster api`, `worker` and `all`; without it the service runs embedded.",
+    )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
     )
@@ -76,6 +86,25 @@ class Settings(BaseSettings):
     def _password_rule(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not 8 <= len(value.get_secret_value()) <= 128:
             raise ValueError("must have 8 to 128 characters")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        # The value may hold a password, so that no message may repeat it.
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value().replace(",", "-"))
+            usable = parts.scheme in _REDIS_SCHEMES and bool(parts.hostname)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"must be an address such as redis://127.0.0.1:6379/0 ({', '.join(_REDIS_SCHEMES)})"
+            )
+        if "sentinel" in parts.scheme and not parts.path.strip("/"):
+            raise ValueError("must name the Sentinel's service: redis+sentinel://host:26379/mymaster/0")
         return value
 
     @field_validator("egress_allow", mode="before")
@@ -107,7 +136,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
         message = first["msg"].removeprefix("Value error, ")
-        shown = "" if "password" in name.lower() or "key" in name.lower() else f" (it is {first['input']!r})"
+        secret = any(part in name.lower() for part in _SECRET_NAMES)
+        shown = "" if secret else f" (it is {first['input']!r})"
         raise InvalidSetting(f"{name}: {message}{shown}") from None
 
 

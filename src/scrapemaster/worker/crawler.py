@@ -21,6 +21,7 @@ from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
 from scrapemaster.settings import Settings, load_settings
+from scrapemaster.worker.loops import loops_of
 from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_line
 
 log = structlog.get_logger(__name__)
@@ -42,9 +43,9 @@ class PipeEvents:
         """See `ports.events.EventSink`."""
         self._write(to_line(Happened(event)))
 
-    def alive(self) -> None:
+    def alive(self, slices: int, pages_per_second: float) -> None:
         """Give a sign of life."""
-        self._write(to_line(Alive()))
+        self._write(to_line(Alive(slices, pages_per_second)))
 
     def _write(self, line: bytes) -> None:
         # Lines are shorter than PIPE_BUF, so that a write is whole or not at all.
@@ -72,11 +73,11 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
 
             async def beat() -> None:
                 while True:
-                    events.alive()
+                    events.alive(app.runner.slices, app.runner.pages_per_second())
                     await asyncio.sleep(ALIVE_EVERY)
 
             tasks: list[asyncio.Task[None]] = [
-                asyncio.create_task(part) for part in (listen(), beat(), queue.until_broken())
+                asyncio.create_task(part) for part in (listen(), beat(), *loops_of(app))
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:

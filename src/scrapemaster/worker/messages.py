@@ -23,7 +23,10 @@ class Happened(msgspec.Struct, frozen=True, tag="event"):
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """From the crawler, every second: its event loop turns."""
+    """From the crawler, every second: its event loop turns, over so many slices, at so many pages a second."""
+
+    slices: int = 0
+    pages_per_second: float = 0.0
 
 
 _decoder = msgspec.json.Decoder(Wake | Happened | Alive)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 import time
 
 import structlog
 
+from scrapemaster import __version__
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
+from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.settings import Settings, settings_environment
-from scrapemaster.worker.messages import Happened, Wake, from_line, to_line
+from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_line
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +30,15 @@ _RESTART_AFTER = (0.1, 10.0)
 
 
 class CrawlerProcess:
-    """The supervised crawler: a `Queue` for the services, and a `JobWatch`."""
+    """The supervised crawler: a `Queue` for the services, a `JobWatch`, and the only one of its `Workers`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._alive_at = 0.0
+        self._alive = Alive()
+        self._started_at = 0.0
         self._stop_asked = asyncio.Event()
         self._watchers: dict[JobId, set[asyncio.Event]] = {}
         self.restarts = 0
@@ -42,6 +47,24 @@ class CrawlerProcess:
     def healthy(self) -> bool:
         """Whether the crawler gave a sign of life of late."""
         return self._process is not None and time.monotonic() - self._alive_at < 5.0
+
+    async def reports(self) -> list[WorkerReport]:
+        """See `ports.workers.Workers`."""
+        process = self._process
+        if process is None:
+            return []
+        return [
+            WorkerReport(
+                f"crawler-{process.pid}",
+                socket.gethostname(),
+                process.pid,
+                __version__,
+                self._started_at,
+                time.time() - (time.monotonic() - self._alive_at),
+                self._alive.slices,
+                self._alive.pages_per_second,
+            )
+        ]
 
     @property
     def pid(self) -> int | None:
@@ -127,6 +150,8 @@ class CrawlerProcess:
         )
         self._process = process
         self._alive_at = time.monotonic()
+        self._started_at = time.time()
+        self._alive = Alive()
         watchdog = asyncio.create_task(self._watchdog(process))
         try:
             await self._listen(process)
@@ -152,6 +177,8 @@ class CrawlerProcess:
                 continue
             if isinstance(message, Happened):
                 self.publish(message.event)
+            elif isinstance(message, Alive):
+                self._alive = message
 
     async def _watchdog(self, process: asyncio.subprocess.Process) -> None:
         while True:
