@@ -41,6 +41,7 @@ _ANSWER = 1.0
 #: in step, one worker would be first for every task of another.
 _WAIT = timedelta(milliseconds=170)
 _TICK = timedelta(milliseconds=110)
+_TASK = "slice"
 _KEEP_ENDED = timedelta(minutes=1)
 
 
@@ -60,7 +61,10 @@ class FleetQueue:
     async def __aenter__(self) -> Self:
         for priority, docket in self._dockets.items():
             await self._stack.enter_async_context(docket)
-            docket.register(self._task_for(priority), names=["slice"])
+            task = self._task_for(priority)
+            # A successor is queued under the function's own name, and must be found by that in every process.
+            task.__name__ = _TASK
+            docket.register(task)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -76,12 +80,12 @@ class FleetQueue:
         docket, key = self._dockets[priority], key_of(job_id, 0)
         try:
             async with asyncio.timeout(_ANSWER):
-                execution = await docket.add("slice", key=key)(str(job_id), 0)
+                execution = await docket.add(_TASK, key=key)(str(job_id), 0)
                 if execution.disposition is Disposition.ALREADY_SCHEDULED:
                     await execution.sync()
                     if execution.state is ExecutionState.SCHEDULED:
                         # It waits for its time: bring that forward.
-                        await docket.replace("slice", datetime.now(UTC), key)(str(job_id), 0)
+                        await docket.replace(_TASK, datetime.now(UTC), key)(str(job_id), 0)
         except (RedisError, OSError, TimeoutError) as error:
             self._down_until = time.monotonic() + _ANSWER
             log.warning("wake.lost", job_id=job_id, error=f"{type(error).__name__}: {error}")
@@ -170,7 +174,7 @@ class FleetWorker(FleetQueue):
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(_ANSWER):
                 await docket.add_many(
-                    docket.call("slice", key=key_of(job_id, number))(str(job_id), number)
+                    docket.call(_TASK, key=key_of(job_id, number))(str(job_id), number)
                     for number in range(1, wanted)
                 )
 
@@ -206,7 +210,7 @@ class FleetWorker(FleetQueue):
     async def _queue_all(self, docket: Docket, jobs: list[JobId]) -> None:
         if jobs:
             await docket.add_many(
-                docket.call("slice", key=key_of(job_id, 0))(str(job_id), 0) for job_id in jobs
+                docket.call(_TASK, key=key_of(job_id, 0))(str(job_id), 0) for job_id in jobs
             )
 
     def _task_for(self, priority: Priority) -> Callable[..., Awaitable[None]]:
