@@ -22,12 +22,14 @@ from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fetch.throttle import Throttle as LocalThrottle
 from scrapemaster.fleet.bus import RedisBus
 from scrapemaster.fleet.registry import Registry
+from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.throttle import Throttle
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.workers import Workers
 from scrapemaster.queueing.docket_queue import DocketQueue
@@ -116,9 +118,10 @@ def build_egress(settings: Settings) -> EgressPolicy:
     return EgressPolicy([ipaddress.ip_network(network) for network in settings.egress_allow])
 
 
-def build_engines(settings: Settings) -> Engines:
-    """All engines, over one throttle."""
-    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency))
+def build_engines(settings: Settings, throttle: Throttle | None = None) -> Engines:
+    """All engines, over one throttle: this process's own if none is given."""
+    throttle = throttle or LocalThrottle(settings.host_concurrency)
+    http = HttpEngine(build_egress(settings), throttle)
     return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
 
 
@@ -210,7 +213,8 @@ async def fleet_crawler_app(settings: Settings) -> AsyncIterator[CrawlerApp]:
         )
 
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
-        engines = build_engines(settings)
+        throttle = FleetThrottle(url, worker_id, settings.host_concurrency)
+        engines = build_engines(settings, await stack.enter_async_context(throttle))
         stack.push_async_callback(engines.close)
         bus = await stack.enter_async_context(RedisBus(url))
         runner = SliceRunner(store, engines.get, bus)

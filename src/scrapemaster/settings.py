@@ -53,7 +53,10 @@ class Settings(BaseSettings):
         "separated by commas.",
     )
     host_concurrency: int = Field(
-        32, ge=1, le=1_000, description="Requests under way at once to one host, over all jobs of a crawler."
+        32,
+        ge=1,
+        le=1_000,
+        description="Requests under way at once to one host, over all jobs of a crawler, or of a whole fleet.",
     )
     crawler_places: int = Field(
         64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."
