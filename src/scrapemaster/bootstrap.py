@@ -23,9 +23,11 @@ from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle as LocalThrottle
+from scrapemaster.fleet.board import RedisBoard
 from scrapemaster.fleet.bus import RedisBus
 from scrapemaster.fleet.registry import Registry
 from scrapemaster.fleet.throttle import FleetThrottle
+from scrapemaster.ports.board import Board
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
@@ -62,6 +64,7 @@ class ServiceApp:
     jobs: JobService
     results: ResultService
     monitoring: MonitoringService
+    board: Board | None = None
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -163,8 +166,9 @@ def build_services(  # noqa: PLR0917 -- called in two places
     watch: JobWatch,
     workers: Workers,
     ping_redis: Callable[[], Awaitable[None]] | None = None,
+    board: Board | None = None,
 ) -> ServiceApp:
-    """The use cases over an open store. `ping_redis` is the fleet's Redis; None when there is none."""
+    """The use cases over an open store. `ping_redis` and `board` are a fleet's; None when there is none."""
     return ServiceApp(
         settings=settings,
         store=store,
@@ -172,6 +176,7 @@ def build_services(  # noqa: PLR0917 -- called in two places
         jobs=JobService(store, queue, watch, build_engines(settings).get),
         results=ResultService(store),
         monitoring=MonitoringService(store, workers, ping_redis),
+        board=board,
     )
 
 
@@ -210,6 +215,7 @@ async def fleet_crawler_app(settings: Settings) -> AsyncIterator[CrawlerApp]:
             time.time(),
             runner.slices,
             runner.pages_per_second(),
+            runner.figures,
         )
 
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
@@ -243,4 +249,5 @@ async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
         bus.subscribe(watchers.heard)
         registry = await stack.enter_async_context(Registry(url))
         queue = await stack.enter_async_context(FleetQueue(url))
-        yield build_services(settings, store, queue, watchers, registry, registry.ping)
+        board = await stack.enter_async_context(RedisBoard(url, uuid7()))
+        yield build_services(settings, store, queue, watchers, registry, registry.ping, board)

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
     )
+    metrics: bool = Field(
+        default=True, description="Whether `/metrics` is served, to anybody who can reach the API."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe messages that are logged."
     )

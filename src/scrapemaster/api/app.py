@@ -11,8 +11,10 @@ from starlette.responses import RedirectResponse
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
+from scrapemaster.api.metrics import Measured, Metrics
 from scrapemaster.api.middleware import BodyLimit, RequestId
 from scrapemaster.api.routers import accounts, health, jobs, monitoring, results
+from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -56,6 +58,10 @@ def create_app(services: ServiceApp) -> FastAPI:
     install_error_handlers(app)
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
     app.add_middleware(RequestId)
+    if services.settings.metrics:
+        metrics = app.state.metrics = Metrics(services.board)
+        app.include_router(metrics_router.router)
+        app.add_middleware(Measured, metrics=metrics)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
 
     @app.get("/", include_in_schema=False)

@@ -26,6 +26,7 @@ from scrapemaster.domain.job import (
 )
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.url import origin_of
+from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.spread import Spread
@@ -101,6 +102,7 @@ class SliceRunner:
         self._events = events
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
         self._runs = Runs()
+        self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
         self._stopping = False
         self._poked: dict[JobId, asyncio.Event] = {}
@@ -235,9 +237,11 @@ class SliceRunner:
             seconds,
             self._rng,
             seat.width(job),
+            self.figures,
             shared=seat.spread is not None,
         )
         self._slices[job.id] = part
+        self.figures.slices += 1
         watch = asyncio.create_task(self._watch(run, part, seat, left))
         run.meter.restart(time.monotonic())
         run.pace.restart(time.monotonic())

@@ -17,6 +17,7 @@ from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.url import host_of
+from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 
@@ -51,6 +52,7 @@ class Slice:
         seconds: float,
         rng: Random,
         width: int,
+        figures: Figures,
         *,
         shared: bool = False,
     ) -> None:
@@ -67,6 +69,7 @@ class Slice:
         self._outcomes: list[Outcome] = []
         self._busy = 0
         self._width = width
+        self._figures = figures
         self._shared = shared
         self._done: int | None = None
         self._lanes: dict[int, asyncio.Task[None]] = {}
@@ -196,6 +199,7 @@ class Slice:
             now=time.time(),
         )
         if leased:
+            self._figures.leases += len(leased)
             self._ready.extend(leased)
             self._refilled.set()
         return len(leased)
@@ -209,9 +213,11 @@ class Slice:
                 await self._widen(batch)
             rate = (self._run.pace.rate(now) or None) if self._shared else self._run.meter.rate(now)
             self.counters = await self._frontier.commit(self._job.id, self._holder, batch, rate=rate)
+            self._figures.committed(batch, time.monotonic() - now)
             if self._shared:
                 self._keep_pace()
-        except BaseException:
+        except BaseException as error:
+            self._figures.leases_lost += isinstance(error, LeaseLost)
             self._run.links.forget()
             raise
 

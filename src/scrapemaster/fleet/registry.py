@@ -57,11 +57,6 @@ class Registry:
         """How many workers there are; what was known last when Redis does not answer."""
         return len(self._reports)
 
-    @property
-    def healthy(self) -> bool:
-        """See the port."""
-        return self.redis_answers and bool(self._reports)
-
     async def reports(self) -> list[WorkerReport]:
         """See the port."""
         return await self._look()

@@ -10,11 +10,6 @@ from scrapemaster.domain.worker import WorkerReport
 class Workers(Protocol):
     """The workers that gave a sign of life of late. Disposable: what is lost is told anew with the next sign of life."""
 
-    @property
-    def healthy(self) -> bool:
-        """Whether any worker gave a sign of life of late."""
-        ...
-
     async def reports(self) -> list[WorkerReport]:
         """The workers there are, the longest-running first.
 

@@ -51,13 +51,15 @@ class MonitoringService:
 
     async def system(self) -> dict[str, str]:
         """The health of each part: `healthy`, `unhealthy` or `embedded`."""
-        store, redis = await asyncio.gather(self.store_answers(), self._redis_answers())
+        store, redis, crawler = await asyncio.gather(
+            self.store_answers(), self._redis_answers(), self._anybody_crawls()
+        )
         return {
             "redis": "embedded" if redis is None else _health(redis),
             "mongodb": "embedded",
             "api": "healthy",
             "store": _health(store),
-            "crawler": _health(self._workers.healthy),
+            "crawler": _health(crawler),
         }
 
     async def workers(self) -> list[WorkerReport]:
@@ -76,6 +78,14 @@ class MonitoringService:
         except (StoreError, TimeoutError):
             return False
         return True
+
+    async def _anybody_crawls(self) -> bool:
+        """Whether any worker gave a sign of life of late."""
+        try:
+            async with asyncio.timeout(_ANSWER):
+                return bool(await self._workers.reports())
+        except (RedisUnavailable, TimeoutError):
+            return False
 
     async def _redis_answers(self) -> bool | None:
         """Whether Redis answers in time; None where there is none."""

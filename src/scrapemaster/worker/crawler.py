@@ -17,6 +17,7 @@ import structlog
 import uvloop
 
 from scrapemaster.bootstrap import crawler_app, only_one
+from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
@@ -43,9 +44,10 @@ class PipeEvents:
         """See `ports.events.EventSink`."""
         self._write(to_line(Happened(event)))
 
-    def alive(self, slices: int, pages_per_second: float) -> None:
+    def alive(self, runner: SliceRunner) -> None:
         """Give a sign of life."""
-        self._write(to_line(Alive(slices, pages_per_second)))
+        figures = tuple(runner.figures.flat())
+        self._write(to_line(Alive(runner.slices, runner.pages_per_second(), figures)))
 
     def _write(self, line: bytes) -> None:
         # Lines are shorter than PIPE_BUF, so that a write is whole or not at all.
@@ -73,7 +75,7 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
 
             async def beat() -> None:
                 while True:
-                    events.alive(app.runner.slices, app.runner.pages_per_second())
+                    events.alive(app.runner)
                     await asyncio.sleep(ALIVE_EVERY)
 
             tasks: list[asyncio.Task[None]] = [

@@ -15,7 +15,7 @@ from scrapemaster import __version__
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
-from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.domain.worker import Figures, WorkerReport
 from scrapemaster.settings import Settings, settings_environment
 from scrapemaster.worker.messages import Alive, Happened, Wake, from_line, to_line
 
@@ -51,7 +51,7 @@ class CrawlerProcess:
     async def reports(self) -> list[WorkerReport]:
         """See `ports.workers.Workers`."""
         process = self._process
-        if process is None:
+        if process is None or not self.healthy:
             return []
         return [
             WorkerReport(
@@ -63,6 +63,7 @@ class CrawlerProcess:
                 time.time() - (time.monotonic() - self._alive_at),
                 self._alive.slices,
                 self._alive.pages_per_second,
+                Figures.of(self._alive.figures),
             )
         ]
 
