@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Seconds by which a process's note to the others may be behind.
 _NOTE_AFTER = 1.0
+_BASE = "/api/v1"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 #: A family as it travels: name, kind, meaning, and samples of name, labels, value.
@@ -122,6 +123,15 @@ class Measured:
             await send(message)
 
         await self._app(scope, receive, send_counted)
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of the route that was taken. Paths that lead nowhere are one: anybody can make up any number of them."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return "none"
+    # A route that was included under a prefix may not know of it.
+    return path if path.startswith(_BASE) or not scope["path"].startswith(_BASE) else f"{_BASE}{path}"
 
 
 class _Given(Collector):
