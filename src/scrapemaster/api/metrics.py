@@ -113,25 +113,24 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began, asked = time.perf_counter(), scope["path"]  # routing changes the path
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # Paths that lead nowhere are one: anybody can make up any number of them.
-                route = getattr(scope.get("route"), "path", "none")
-                self._metrics.answered(scope["method"], route, message["status"], time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                self._metrics.answered(scope["method"], _route_of(scope, asked), message["status"], seconds)
             await send(message)
 
         await self._app(scope, receive, send_counted)
 
 
-def _route_of(scope: Scope) -> str:
+def _route_of(scope: Scope, asked: str) -> str:
     """The template of the route that was taken. Paths that lead nowhere are one: anybody can make up any number of them."""
-    path = getattr(scope.get("route"), "path", None)
+    path: str | None = getattr(scope.get("route"), "path", None)
     if path is None:
         return "none"
     # A route that was included under a prefix may not know of it.
-    return path if path.startswith(_BASE) or not scope["path"].startswith(_BASE) else f"{_BASE}{path}"
+    return path if path.startswith(_BASE) or not asked.startswith(_BASE) else f"{_BASE}{path}"
 
 
 class _Given(Collector):
