@@ -103,6 +103,8 @@ class Settings(BaseSettings):
         try:
             parts = urlsplit(value.get_secret_value().replace(",", "-"))
             usable = parts.scheme in _REDIS_SCHEMES and bool(parts.hostname)
+            if "sentinel" not in parts.scheme:
+                usable = usable and parts.port != 0  # raises ValueError for what is no port
         except ValueError:
             usable = False
         if not usable:

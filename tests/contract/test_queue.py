@@ -7,8 +7,11 @@ import pytest
 from contract.conftest import make_job
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import JobConfig, Priority
+from scrapemaster.fleet.registry import Registry
+from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker, key_of
+from servers.redis import sentinel
 
 JOB = JobId("job-1")
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
@@ -279,6 +282,23 @@ async def test_a_worker_that_stops_leaves_its_jobs_to_the_others(redis_server):
 
         async with fleet(redis_server.url, second, name="w2"):
             await second.runs_reach(1)
+
+
+async def test_a_fleet_finds_its_redis_through_sentinel(redis_server):
+    recorder = Recorder()
+
+    with sentinel(redis_server) as url:
+        async with (
+            fleet(url, recorder),
+            FleetQueue(url) as api,
+            FleetThrottle(url, "w1", 4) as throttle,
+            Registry(url) as registry,
+        ):
+            await api.wake(JOB, Priority.NORMAL)
+            await recorder.runs_reach(1)
+            async with asyncio.timeout(30):
+                await throttle.acquire("h", 0.1)
+                assert await registry.reports() == []
 
 
 def test_a_slice_has_its_job_and_number_as_its_key():

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from benchmarks.manual_server import free_port
+from benchmarks.manual_server import free_port, wait_for_port
 
 
 def program():
@@ -74,6 +75,24 @@ class RedisServer:
                 return connection.recv(100)
         except OSError:
             return b""
+
+
+@contextmanager
+def sentinel(server):
+    """A Sentinel that watches a server; yields the address of the service."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "sentinel.conf"
+        config.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor shop 127.0.0.1 {server.port} 1\n"
+        )
+        process = subprocess.Popen([program(), str(config), "--sentinel"], stdout=subprocess.DEVNULL)
+        try:
+            wait_for_port(port)
+            yield f"redis+sentinel://127.0.0.1:{port}/shop/0"
+        finally:
+            process.kill()
+            process.wait()
 
 
 def must_have(what, found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from scrapemaster.fleet.connection import PREFIX, connect, translated
+from scrapemaster.fleet.connection import PREFIX, connect, disconnect, translated
 
 #: Seconds a note lasts.
 _LASTS = 600
@@ -23,7 +23,7 @@ class RedisBoard:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     async def put(self, note: bytes) -> None:
         """See the port."""

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from scrapemaster.domain.errors import RedisUnavailable
 from scrapemaster.domain.events import Event
-from scrapemaster.fleet.connection import PREFIX, cancelled, connect, translated
+from scrapemaster.fleet.connection import PREFIX, cancelled, connect, disconnect, translated
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class RedisBus:
         with contextlib.suppress(RedisUnavailable, TimeoutError):
             async with asyncio.timeout(_AGAIN_AFTER):
                 await self._flush(self._redis)
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     def subscribe(self, hear: Callable[[Event], None]) -> None:
         """Have `hear` called with every event that is heard of from now on."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
@@ -46,8 +46,8 @@ def parse_sentinel(url: str) -> SentinelAddress:
     place, slash, path = rest.partition("/")
     members = place.rpartition("@")[2]
     # One host stands for all of them, so that the library reads user, password, database and options.
+    path, question, query = path.partition("?")
     service, _, tail = path.partition("/")
-    service, question, query = service.partition("?")
     plain = scheme.removesuffix("+sentinel")
     userinfo = place.rpartition("@")[0]
     stand_in = f"{plain}://{userinfo + '@' if userinfo else ''}host{slash}{tail}{question}{query}"
@@ -89,6 +89,14 @@ def connect(url: str) -> Redis:
         master: Redis = sentinel.master_for(address.service)
         return master
     return Redis.from_url(url, **bounds)
+
+
+async def disconnect(redis: Redis) -> None:
+    """Close a client of `connect`, its connections to Sentinels too."""
+    await redis.aclose(close_connection_pool=True)
+    if isinstance(redis.connection_pool, SentinelConnectionPool):
+        for sentinel in redis.connection_pool.sentinel_manager.sentinels:
+            await sentinel.aclose(close_connection_pool=True)
 
 
 async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from scrapemaster.domain.errors import RedisUnavailable
 from scrapemaster.domain.worker import WorkerReport
-from scrapemaster.fleet.connection import PREFIX, cancelled, connect, translated
+from scrapemaster.fleet.connection import PREFIX, cancelled, connect, disconnect, translated
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Registry:
             with contextlib.suppress(RedisUnavailable, TimeoutError):
                 async with asyncio.timeout(BEAT_EVERY):
                     await self._leave(self._report().id)
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     @property
     def count(self) -> int:

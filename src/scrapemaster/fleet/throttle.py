@@ -16,7 +16,7 @@ from typing import Self
 import structlog
 
 from scrapemaster.domain.errors import RedisUnavailable
-from scrapemaster.fleet.connection import PREFIX, cancelled, connect, translated
+from scrapemaster.fleet.connection import PREFIX, cancelled, connect, disconnect, translated
 from scrapemaster.fleet.scripts import PLACES, TURN
 
 log = structlog.get_logger(__name__)
@@ -137,7 +137,7 @@ class FleetThrottle:
     async def __aexit__(self, *exc: object) -> None:
         if self._keeper is not None:
             await cancelled([self._keeper])
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     async def acquire(self, host: str, delay: float = 0.0) -> None:
         """See the port."""
