@@ -12,7 +12,9 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+import requests
 from benchmarks.tree import tree
+from prometheus_client.parser import text_string_to_metric_families
 
 from servers.fleet import Fleet, children_of, gone
 from servers.recorder import Recorder
@@ -246,6 +248,26 @@ def test_a_job_ends_for_those_who_wait_at_any_api_process(redis_server):
         for _ in range(3):
             job = fleet.create(**crawl_order(url))
             assert fleet.job(job["id"], wait=60)["status"] == "completed"
+
+
+def test_any_api_process_has_the_figures_of_the_whole_fleet(redis_server):
+    with tree(500, delay=0.02) as url, Fleet(redis_server.url, 2, apis=2) as fleet:
+        job = fleet.create(**crawl_order(url))
+        assert fleet.finished(job["id"])["pages_fetched"] == 500
+        address = fleet.base.replace("/api/v1", "/metrics")
+
+        def figures():
+            # A new connection each, so that both processes are asked.
+            text = requests.get(address, timeout=10).text
+            samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+            pages = sum(
+                sample.value
+                for sample in samples
+                if sample.name == "scrapemaster_worker_pages_total" and sample.labels["outcome"] == "handled"
+            )
+            return pages, {sample.labels["process"] for sample in samples if "process" in sample.labels}
+
+        until(lambda: figures()[0] == 500 and len(figures()[1]) == 2)
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "all"])
