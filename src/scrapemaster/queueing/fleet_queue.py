@@ -155,7 +155,8 @@ class FleetWorker(FleetQueue):
 
     async def until_broken(self) -> None:
         """Wait for ever: the engine's loops are begun again when they fail."""
-        await asyncio.gather(*self._tasks)
+        # Who stops waiting does not stop them: they are told to drain when the context is left.
+        await asyncio.wait(self._tasks)
 
     def width(self, number: int, concurrency: int) -> int:
         """See `ports.spread.Spread`."""
