@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scrapemaster.crawl.runner import SliceRunner
-from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.errors import InvalidSetting, MissingExtra, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
@@ -88,13 +88,28 @@ def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[No
 
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open."""
-    store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
+    """The store, open: MongoDB when it has an address, else a file in the data folder."""
+    address = settings.mongodb_url
+    store: Store
+    if address is not None:
+        store = _mongo_store(address.get_secret_value())
+    else:
+        store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
     await store.open()
     try:
         yield store
     finally:
         await store.close()
+
+
+def _mongo_store(url: str) -> Store:
+    try:
+        from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
+            raise
+        raise MissingExtra("SCRAPEMASTER_MONGODB_URL", "mongo") from error
+    return MongoStore(url)
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -149,5 +164,5 @@ def build_services(
         accounts=build_accounts(settings, store),
         jobs=JobService(store, queue, watch, build_engines(settings).get),
         results=ResultService(store),
-        monitoring=MonitoringService(store, crawler_healthy),
+        monitoring=MonitoringService(store, crawler_healthy, mongodb=settings.mongodb_url is not None),
     )

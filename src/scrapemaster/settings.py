@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,12 @@ PREFIX = "SCRAPEMASTER_"
 _TESTS = "SCRAPEMASTER_TEST_"
 
 
+#: Scheme, user and password, hosts, the database's name (letters, digits, _ and -), options.
+_MONGODB_URL = re.compile(
+    r"mongodb(\+srv)?://([^@/:?#\s]+(:[^@/:?#\s]*)?@)?[^@/?#\s]+(/([\w-]{1,63})?(\?\S*)?)?", re.ASCII
+)
+
+
 class Settings(BaseSettings):
     """What an operator may set; each field's description is its documentation."""
 
@@ -25,6 +32,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("scrapemaster-data"), description="Folder of the database and the generated secret."
+    )
+    mongodb_url: SecretStr | None = Field(
+        None,
+        description="Connection string of a MongoDB replica set, such as `mongodb://user:password@host/scrapemaster`, to keep "
+        "everything there and not in a file of the data folder. Needs the extra `mongo`.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port the API listens on.")
@@ -71,6 +83,16 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
         return value
 
+    @field_validator("mongodb_url")
+    @classmethod
+    def _mongodb(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _MONGODB_URL.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                "must be like mongodb://user:password@host:27017/scrapemaster or mongodb+srv://host/scrapemaster, with special "
+                "characters of the password in percent encoding (@ is %40, / is %2F, : is %3A)"
+            )
+        return value
+
     @field_validator("admin_password")
     @classmethod
     def _password_rule(cls, value: SecretStr | None) -> SecretStr | None:
@@ -107,7 +129,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
         message = first["msg"].removeprefix("Value error, ")
-        shown = "" if "password" in name.lower() or "key" in name.lower() else f" (it is {first['input']!r})"
+        secret = any(word in name.lower() for word in ("password", "key", "mongodb"))
+        shown = "" if secret else f" (it is {first['input']!r})"
         raise InvalidSetting(f"{name}: {message}{shown}") from None
 
 

@@ -1,14 +1,18 @@
 """Every store under one suite: a backend is a function that opens a fresh store."""
 
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.storage.mongo.store import MongoStore
 from scrapemaster.storage.sqlite.store import SqliteStore
+from servers.mongo import database_url, stop_shared
 
 
 @asynccontextmanager
@@ -21,7 +25,28 @@ async def sqlite(folder):
         await store.close()
 
 
-BACKENDS = {"sqlite": sqlite}
+@asynccontextmanager
+async def mongo(_folder):
+    name = f"contract-{uuid4().hex}"
+    url = database_url(name)
+    store = MongoStore(url)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+        async with AsyncMongoClient(url) as client:
+            await client.drop_database(name)
+
+
+BACKENDS = {"sqlite": sqlite, "mongo": mongo}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers():
+    """What backends needed servers for is stopped at the end."""
+    yield
+    stop_shared()
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,0 +1,212 @@
+"""The commit of a batch of outcomes: the heart of "every row exactly once"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scrapemaster.domain.errors import LeaseLost
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of
+from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.domain.request import NewRequest
+from scrapemaster.storage.mongo.codec import LEDGER_FIELDS, Holder, Ledger
+from scrapemaster.storage.mongo.database import Database, Document, Session
+from scrapemaster.storage.mongo.discovery import (
+    Seen,
+    batches,
+    request_documents,
+    stored,
+    unseen,
+    waiting_document,
+)
+from scrapemaster.storage.mongo.keys import bytes_of, number_of, prefix_of, row_id
+from scrapemaster.storage.mongo.results import result_documents
+
+OVER = frozenset(str(status) for status in TERMINAL)
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a commit came to: the counters, and the requests that are stored once it is durable."""
+
+    counters: Counters
+    known: set[bytes]
+
+
+@dataclass(slots=True)
+class _Writes:
+    """What a batch of outcomes writes."""
+
+    results: list[Document] = field(default_factory=list)
+    links: list[NewRequest] = field(default_factory=list)
+    aliases: dict[bytes, int] = field(default_factory=dict)
+    marks: dict[int, Document] = field(default_factory=dict)
+
+
+async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a transaction
+    database: Database,
+    session: Session,
+    seen: Seen,
+    job_id: JobId,
+    holder_name: bytes,
+    outcomes: Sequence[Outcome],
+    rate: float | None,
+) -> Committed:
+    """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
+    # The first write to the job's document keeps every other transaction on the job out until the end of this one.
+    job = await database["jobs"].find_one_and_update(
+        {"_id": job_id}, {"$inc": {"turn": 1}}, LEDGER_FIELDS, session=session
+    )
+    if job is None or job["status"] in OVER:
+        raise LeaseLost(f"job {job_id} is over")
+    ledger, prefix = Ledger.of(job), prefix_of(job_id)
+    holder = _held(ledger, holder_name, [outcome.request.key for outcome in outcomes])
+    troubled = await _troubled(database, session, prefix, holder, outcomes)
+    aliases = {prefix + outcome.alias for outcome in outcomes if outcome.alias is not None}
+    owners = await _owners(database, session, aliases)
+    writes = _decide(ledger, prefix, holder, outcomes, troubled, owners)
+
+    fresh = {
+        identity: one
+        for identity, one in unseen(seen, prefix, writes.links).items()
+        if identity not in writes.aliases
+    }
+    for identity in await stored(database, session, fresh):
+        del fresh[identity]
+    requests = request_documents(ledger, prefix, fresh.items())
+    requests += [{"_id": identity, "o": key} for identity, key in writes.aliases.items()]
+    await _write(database, session, writes, troubled, requests)
+    after = ledger.counters
+    changes: Document = {
+        **ledger.document(),
+        "progress": progress_of(after, job["max_pages"], job["progress"]),
+    }
+    if rate is not None:
+        changes["rate"] = rate
+    await database["jobs"].update_one({"_id": job_id}, {"$set": changes}, session=session)
+    return Committed(after, {prefix + link.fingerprint for link in writes.links})
+
+
+def _held(ledger: Ledger, name: bytes, keys: list[int]) -> Holder | None:
+    """The holder of all the keys; refuses the commit when there is none."""
+    holder = ledger.holder(name)
+    if holder is None:
+        if keys:
+            raise LeaseLost("the lease has ended")
+        return None
+    wanted = set(keys)
+    if len(wanted) != len(keys) or not wanted <= holder.plain | holder.troubled:
+        raise LeaseLost("another holder works on part of it")
+    return holder
+
+
+async def _troubled(
+    database: Database, session: Session, prefix: bytes, holder: Holder | None, outcomes: Sequence[Outcome]
+) -> dict[int, Document]:
+    """What was in trouble already, by key."""
+    if holder is None or not holder.troubled:
+        return {}
+    ids = [row_id(prefix, one.request.key) for one in outcomes if one.request.key in holder.troubled]
+    found: dict[int, Document] = {}
+    for part in batches(ids):
+        async for document in database["troubled"].find({"_id": {"$in": part}}, session=session):
+            found[number_of(document["_id"])] = document
+    return found
+
+
+async def _owners(database: Database, session: Session, aliases: set[bytes]) -> dict[bytes, int]:
+    """The keys of the requests that have these fingerprints, or whose pages were found under them."""
+    owners: dict[bytes, int] = {}
+    for part in batches(list(aliases)):
+        async for one in database["requests"].find({"_id": {"$in": part}}, {"k": 1, "o": 1}, session=session):
+            owners[one["_id"]] = number_of(one["k"]) if "k" in one else one["o"]
+    return owners
+
+
+def _decide(  # noqa: PLR0917 -- what is known, in one call
+    ledger: Ledger,
+    prefix: bytes,
+    holder: Holder | None,
+    outcomes: Sequence[Outcome],
+    troubled: dict[int, Document],
+    owners: dict[bytes, int],
+) -> _Writes:
+    """Enter the outcomes into the ledger, and say what else is to be written."""
+    writes, counts = _Writes(), ledger.counts
+    seq = counts["items"]
+    for outcome in outcomes:
+        request = outcome.request
+        was_asked = request.key in troubled and troubled[request.key]["asked"]
+        if holder is not None:
+            holder.plain.discard(request.key)
+            holder.troubled.discard(request.key)
+        counts["leased"] -= 1
+        counts["fresh"] -= not was_asked
+        counts["attempted"] += outcome.fetched and not was_asked
+        counts["bytes"] += outcome.body_bytes
+        verdict, reason, detail = outcome.verdict, outcome.reason or "", outcome.detail or ""
+        if verdict is Verdict.HANDLED:
+            identity = None if outcome.alias is None else prefix + outcome.alias
+            owner = request.key if identity is None else owners.get(identity)
+            if owner is None or owner == request.key:
+                if owner is None and identity is not None:
+                    owners[identity] = writes.aliases[identity] = request.key
+                counts["fetched"] += 1
+                counts["items_failed"] += outcome.items_failed
+                writes.results += result_documents(prefix, seq, outcome)
+                seq += len(outcome.items)
+                writes.links += outcome.links
+                continue
+            verdict, reason = Verdict.SKIPPED, "duplicate"
+            detail = f"redirected to {outcome.url}, which the job knows as another page"
+        counts["queued" if verdict is Verdict.RETRY else str(verdict)] += 1
+        ledger.waiting += verdict is Verdict.RETRY
+        writes.marks[request.key] = _mark(prefix, outcome, troubled.get(request.key), verdict, reason, detail)
+    counts["items"] = seq
+    return writes
+
+
+def _mark(  # noqa: PLR0917 -- a row, column by column
+    prefix: bytes, outcome: Outcome, before: Document | None, verdict: Verdict, reason: str, detail: str
+) -> Document:
+    request = outcome.request
+    mark = (
+        waiting_document(prefix, request.key, request.fingerprint, bytes_of(request.url), request.depth, 0.0)
+        if before is None
+        else dict(before)
+    )
+    mark |= {
+        "attempts": mark["attempts"] + 1,
+        "asked": mark["asked"] or outcome.fetched,
+        "reason": bytes_of(reason),
+        "detail": bytes_of(detail),
+        "status": outcome.status,
+        "at": outcome.fetched_at,
+    }
+    mark.pop("due_at", None)
+    if verdict is Verdict.RETRY:
+        mark["due_at"] = outcome.retry_at or 0.0
+    else:
+        mark |= {"state": str(verdict), "over_at": outcome.fetched_at}
+    return mark
+
+
+async def _write(
+    database: Database,
+    session: Session,
+    writes: _Writes,
+    troubled: dict[int, Document],
+    requests: list[Document],
+) -> None:
+    marks = writes.marks
+    over = [document["_id"] for document in troubled.values()]
+    for part in batches(over):
+        await database["troubled"].delete_many({"_id": {"$in": part}}, session=session)
+    for name, documents in (
+        ("troubled", list(marks.values())),
+        ("results", writes.results),
+        ("requests", requests),
+    ):
+        if documents:
+            await database[name].insert_many(documents, ordered=False, session=session)

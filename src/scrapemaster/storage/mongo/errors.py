@@ -1,0 +1,44 @@
+"""MongoDB's errors in our words: the only place that knows them."""
+
+from __future__ import annotations
+
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+)
+
+from scrapemaster.domain.errors import StoreBroken, StoreError, StoreUnavailable
+
+_NO_REPLICA_SET = "MongoDB at {where} is no replica set, which transactions need: start mongod with --replSet and call rs.initiate()"
+#: Codes of the server's error table (src/mongo/base/error_codes.yml) that only a person can mend.
+_LASTING = {
+    13: "MongoDB at {where} does not let this user read and write the database: grant it the role readWrite",
+    18: "MongoDB at {where} refuses the user name or the password of SCRAPEMASTER_MONGODB_URL",
+    20: _NO_REPLICA_SET,
+    8000: "MongoDB at {where} refuses the user name or the password of SCRAPEMASTER_MONGODB_URL",
+}
+#: OutOfDiskSpace; the server goes on by itself once there is room.
+_DISK_FULL = 14031
+
+
+def no_replica_set(where: str) -> str:
+    """The sentence for a server that stands alone."""
+    return _NO_REPLICA_SET.format(where=where)
+
+
+def translate(error: PyMongoError, where: str) -> StoreError:
+    """The error as the rest of the program knows it. `where` is the server without any credentials."""
+    if isinstance(error, OperationFailure) and error.code in _LASTING:
+        return StoreBroken(_LASTING[error.code].format(where=where))
+    if isinstance(error, ConfigurationError):
+        return StoreBroken(f"MongoDB at {where} cannot be used as SCRAPEMASTER_MONGODB_URL asks: {error}")
+    if isinstance(error, OperationFailure) and error.code == _DISK_FULL:
+        return StoreUnavailable(
+            f"there is no space left on the disk of MongoDB at {where}: free some, and work goes on by itself"
+        )
+    if isinstance(error, ConnectionFailure | ExecutionTimeout) or error.timeout:
+        return StoreUnavailable(f"MongoDB at {where} does not answer: {error}")
+    return StoreUnavailable(f"MongoDB at {where} failed: {error}")

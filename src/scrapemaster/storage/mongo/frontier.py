@@ -1,0 +1,424 @@
+"""Known requests in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from scrapemaster.domain.errors import LeaseLost, NotFound
+from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import Counters, JobStatus, budget_left
+from scrapemaster.domain.outcome import FailedPage, Outcome
+from scrapemaster.domain.request import Leased, NewRequest
+from scrapemaster.storage.mongo.codec import LEDGER_FIELDS, Holder, Ledger
+from scrapemaster.storage.mongo.commit import OVER, commit_outcomes
+from scrapemaster.storage.mongo.database import Database, Document, Session, undo
+from scrapemaster.storage.mongo.discovery import (
+    Seen,
+    batches,
+    interrupt_leases,
+    put_back,
+    request_documents,
+    stored,
+    unseen,
+)
+from scrapemaster.storage.mongo.keys import (
+    PREFIX_BYTES,
+    SHIFT,
+    bytes_of,
+    number_of,
+    prefix_of,
+    span,
+    text_of,
+)
+
+T = TypeVar("T")
+
+#: Requests added in one transaction, which the server ends after 60 s (`transactionLifetimeLimitSeconds`).
+_ADD_AT_ONCE = 10_000
+#: Any time: the condition that makes use of the index of what is over.
+_ANY_TIME = {"$gte": float("-inf")}
+
+
+class MongoFrontier:
+    """See `ports.frontier.Frontier`."""
+
+    def __init__(self, database: Database, seen: Seen) -> None:
+        self._database = database
+        self._seen = seen
+
+    async def add(self, job: JobId, requests: Sequence[NewRequest]) -> int:
+        """See the port. Some thousands at a time, so that a crash leaves the first of them added."""
+        prefix = prefix_of(job)
+        fresh = list(unseen(self._seen, prefix, requests).items())
+        if not fresh:
+            await self._job(job, {"_id": 1})
+        return sum([await self._add(job, prefix, dict(part)) for part in batches(fresh, _ADD_AT_ONCE)])
+
+    async def lease(self, job: JobId, holder: str, limit: int, seconds: float, *, now: float) -> list[Leased]:
+        """See the port."""
+        if limit < 1:
+            return []
+        prefix, name = prefix_of(job), bytes_of(holder)
+
+        async def work(session: Session) -> list[Leased]:
+            document = await self._take_turn(job, session, status=str(JobStatus.RUNNING))
+            if document is None:
+                return await _nothing(session, [])
+            ledger, max_pages = Ledger.of(document), document["max_pages"]
+            interrupted = await interrupt_leases(self._database, session, ledger, prefix, ended_before=now)
+            mine = ledger.holder(name)
+            if mine is None:
+                mine = Holder(name, 0.0)
+                ledger.holders.append(mine)
+            taken = await self._take_waiting(session, ledger, mine, prefix, limit, max_pages, now)
+            new = min(limit - len(taken), budget_left(ledger.counters, max_pages))
+            taken += await self._take_new(session, ledger, mine, prefix, new)
+            if taken:
+                mine.ends_at = now + seconds
+            elif not interrupted:
+                return await _nothing(session, [])
+            await self._keep(job, ledger, session)
+            return taken
+
+        return await self._database.write(job, work)
+
+    async def renew(self, job: JobId, holder: str, seconds: float, *, now: float) -> None:
+        """See the port."""
+        async with self._database.calls():
+            await self._database["jobs"].update_one(
+                {"_id": job, "holders.name": bytes_of(holder)}, {"$set": {"holders.$.ends_at": now + seconds}}
+            )
+
+    async def commit(
+        self, job: JobId, holder: str, outcomes: Sequence[Outcome], *, rate: float | None = None
+    ) -> Counters:
+        """See the port.
+
+        Of links by the ten thousand, those that one transaction does not hold are added before it, when the leases are seen to be
+        held: a page that is then lost to another holder has its links discovered early, and nothing else.
+        """
+        name = bytes_of(holder)
+        await self._add_surplus(job, name, outcomes)
+        committed = await self._database.write(
+            job,
+            lambda session: commit_outcomes(self._database, session, self._seen, job, name, outcomes, rate),
+        )
+        self._seen.add(committed.known)
+        return committed.counters
+
+    async def release(
+        self, job: JobId, holder: str, keys: Sequence[int] | None = None, *, due_at: float = 0.0
+    ) -> None:
+        """See the port."""
+        name = bytes_of(holder)
+
+        async def work(session: Session) -> None:
+            document = await self._take_turn(job, session)
+            if document is not None:
+                ledger = Ledger.of(document)
+                mine = ledger.holder(name)
+                chosen = None if keys is None else set(keys)
+                if mine is not None and await put_back(
+                    self._database, session, ledger, prefix_of(job), mine, keys=chosen, due_at=due_at
+                ):
+                    await self._keep(job, ledger, session)
+                    return
+            await undo(session)
+
+        await self._database.write(job, work)
+
+    async def release_all(self) -> int:
+        """See the port."""
+        async with self._database.calls():
+            unfinished = [str(status) for status in JobStatus if str(status) not in OVER]
+            jobs = await (
+                self._database["jobs"]
+                .find({"status": {"$in": unfinished}, "holders": {"$ne": []}}, {"_id": 1})
+                .to_list()
+            )
+        return sum([await self._release_job(JobId(one["_id"])) for one in jobs])
+
+    async def counters(self, job: JobId) -> Counters:
+        """See the port."""
+        async with self._database.calls():
+            document = await self._database["jobs"].find_one({"_id": job}, {"counters": 1})
+        return Counters() if document is None else Counters(**document["counters"])
+
+    async def recount(self, job: JobId) -> Counters:
+        """See the port.
+
+        Nothing is ever taken out of `requests` and `results`: what was in them before is counted before the transaction, which then counts what came since.
+        """
+        prefix = prefix_of(job)
+        try:
+            earlier = Ledger.of(await self._job(job, LEDGER_FIELDS))
+        except NotFound:
+            return Counters()
+        ends = [(slot << SHIFT) + rank.made for slot, rank in enumerate(earlier.ranks)]
+        rows = earlier.counts["items"]
+        async with self._database.calls(_COUNT_SECONDS):
+            known = sum(
+                [
+                    await self._count("requests", {"k": span(prefix, end >> SHIFT << SHIFT, end)})
+                    for end in ends
+                ]
+            )
+            items = await self._count("results", {"_id": span(prefix, 0, rows)})
+
+        async def work(session: Session) -> Counters:
+            document = await self._take_turn(job, session)
+            if document is None:
+                return await _nothing(session, Counters())
+            ledger, since = Ledger.of(document), 0
+            for slot in range(len(ledger.ranks)):
+                after = ends[slot] if slot < len(ends) else slot << SHIFT
+                last = (slot + 1 << SHIFT) - 1
+                since += await self._count("requests", {"k": span(prefix, after, last)}, session)
+            states = {"waiting": 0, "failed": 0, "skipped": 0}
+            states["waiting"] = await self._count("troubled", {"job": prefix, "due_at": _ANY_TIME}, session)
+            for state in ("failed", "skipped"):
+                states[state] = await self._count(
+                    "troubled", {"job": prefix, "over_at": _ANY_TIME, "state": state}, session
+                )
+            leased = sum(len(one.plain) + len(one.troubled) for one in ledger.holders)
+            discovered, queued = known + since, ledger.queued + states["waiting"]
+            ledger.waiting = states["waiting"]
+            ledger.counts |= {
+                "discovered": discovered,
+                "queued": queued,
+                "leased": leased,
+                "failed": states["failed"],
+                "skipped": states["skipped"],
+                "fetched": discovered - queued - leased - states["failed"] - states["skipped"],
+                "items": items + await self._count("results", {"_id": span(prefix, rows)}, session),
+            }
+            await self._keep(job, ledger, session)
+            return ledger.counters
+
+        return await self._database.write(job, work)
+
+    async def next_due(self, job: JobId) -> float | None:
+        """See the port."""
+
+        async def work(session: Session) -> float | None:
+            document = await self._database["jobs"].find_one({"_id": job}, LEDGER_FIELDS, session=session)
+            if document is None:
+                return None
+            ledger = Ledger.of(document)
+            budget = budget_left(ledger.counters, document["max_pages"])
+            if budget and ledger.queued:
+                return 0.0
+            due = [one.ends_at for one in ledger.holders]
+            if ledger.waiting:
+                first = await self._database["troubled"].find_one(
+                    _waiting(prefix_of(job), _ANY_TIME, budget), sort=[("due_at", 1)], session=session
+                )
+                if first is not None:
+                    due.append(first["due_at"])
+            return min(due, default=None)
+
+        return await self._database.read(work)
+
+    async def reasons(self, job: JobId) -> Mapping[str, int]:
+        """See the port."""
+        async with self._database.calls():
+            if await self._database["jobs"].find_one({"_id": job}, {"_id": 1}) is None:
+                return {}
+            groups = await self._database["troubled"].aggregate(
+                [
+                    {"$match": {"job": prefix_of(job), "over_at": _ANY_TIME}},
+                    {"$group": {"_id": "$reason", "count": {"$sum": 1}}},
+                ]
+            )
+            return {text_of(one["_id"]): one["count"] async for one in groups}
+
+    async def failures(self, job: JobId, *, skip: int = 0, limit: int = 100) -> tuple[list[FailedPage], int]:
+        """See the port."""
+        over = {"job": prefix_of(job), "over_at": _ANY_TIME}
+        async with self._database.calls():
+            if await self._database["jobs"].find_one({"_id": job}, {"_id": 1}) is None:
+                return [], 0
+            total = await self._count("troubled", over)
+            if limit < 1:
+                return [], total
+            order = [("over_at", 1), ("_id", 1)]
+            found = self._database["troubled"].find(over, sort=order, skip=skip, limit=limit)
+            return [_failed_page(one) async for one in found], total
+
+    async def _job(self, job: JobId, fields: Mapping[str, int]) -> Document:
+        """The job's document outside of transactions; raises `NotFound`."""
+        async with self._database.calls():
+            document = await self._database["jobs"].find_one({"_id": job}, fields)
+        if document is None:
+            raise NotFound("Job not found")
+        return document
+
+    async def _take_turn(self, job: JobId, session: Session, **conditions: str) -> Document | None:
+        """The job's document, which from now on no other transaction can write to until the end of this one."""
+        document: Document | None = await self._database["jobs"].find_one_and_update(
+            {"_id": job, **conditions}, {"$inc": {"turn": 1}}, LEDGER_FIELDS, session=session
+        )
+        return document
+
+    async def _keep(self, job: JobId, ledger: Ledger, session: Session) -> None:
+        await self._database["jobs"].update_one({"_id": job}, {"$set": ledger.document()}, session=session)
+
+    async def _count(self, name: str, condition: Document, session: Session | None = None) -> int:
+        return await self._database[name].count_documents(condition, session=session)
+
+    async def _add(self, job: JobId, prefix: bytes, fresh: dict[bytes, NewRequest]) -> int:
+        async def work(session: Session) -> int:
+            document = await self._take_turn(job, session)
+            if document is None:
+                raise NotFound("Job not found")
+            if document["status"] in OVER:
+                return await _nothing(session, -1)
+            known = await stored(self._database, session, fresh)
+            new = [(identity, one) for identity, one in fresh.items() if identity not in known]
+            if not new:
+                return await _nothing(session, 0)
+            ledger = Ledger.of(document)
+            await self._database["requests"].insert_many(
+                request_documents(ledger, prefix, new), ordered=False, session=session
+            )
+            await self._keep(job, ledger, session)
+            return len(new)
+
+        added = await self._database.write(job, work)
+        if added >= 0:
+            self._seen.add(fresh)
+        return max(0, added)
+
+    async def _add_surplus(self, job: JobId, name: bytes, outcomes: Sequence[Outcome]) -> None:
+        """Add the links that are too many for the commit's own transaction."""
+        if sum(len(outcome.links) for outcome in outcomes) <= _ADD_AT_ONCE:
+            return
+        # Only of pages that cannot turn out to be another request's.
+        links = [link for outcome in outcomes if outcome.alias is None for link in outcome.links]
+        fresh = unseen(self._seen, prefix_of(job), links)
+        if len(fresh) <= _ADD_AT_ONCE:
+            return
+        try:
+            mine = Ledger.of(await self._job(job, LEDGER_FIELDS)).holder(name)
+        except NotFound:
+            mine = None
+        keys = {outcome.request.key for outcome in outcomes}
+        if mine is None or not keys <= mine.plain | mine.troubled:
+            raise LeaseLost("another holder works on part of it")
+        await self.add(job, list(fresh.values()))
+
+    async def _release_job(self, job: JobId) -> int:
+        async def work(session: Session) -> int:
+            document = await self._take_turn(job, session)
+            if document is None:
+                return await _nothing(session, 0)
+            ledger = Ledger.of(document)
+            count = await interrupt_leases(self._database, session, ledger, prefix_of(job), ended_before=None)
+            await self._keep(job, ledger, session)
+            return count
+
+        return await self._database.write(job, work)
+
+    async def _take_waiting(  # noqa: PLR0917 -- a part of `lease`
+        self,
+        session: Session,
+        ledger: Ledger,
+        mine: Holder,
+        prefix: bytes,
+        limit: int,
+        max_pages: int,
+        now: float,
+    ) -> list[Leased]:
+        """Lease what was put back and is due, as far as the budget goes."""
+        if not ledger.waiting:
+            return []
+        budget = budget_left(ledger.counters, max_pages)
+        found = self._database["troubled"].find(
+            _waiting(prefix, {"$lte": now}, budget),
+            sort=[("due_at", 1), ("_id", 1)],
+            limit=limit,
+            batch_size=limit,
+            session=session,
+        )
+        taken, ids, fresh = list[Leased](), list[bytes](), 0
+        async for one in found:
+            if not one["asked"]:
+                if fresh >= budget:
+                    continue
+                fresh += 1
+            ids.append(one["_id"])
+            taken.append(_leased(one))
+        for part in batches(ids):
+            await self._database["troubled"].update_many(
+                {"_id": {"$in": part}}, {"$unset": {"due_at": ""}}, session=session
+            )
+        mine.troubled.update(one.key for one in taken)
+        ledger.waiting -= len(taken)
+        _count_leased(ledger, len(taken), fresh)
+        return taken
+
+    async def _take_new(
+        self, session: Session, ledger: Ledger, mine: Holder, prefix: bytes, count: int
+    ) -> list[Leased]:
+        """Lease what was never leased: the next of each rank, the highest first."""
+        taken: list[Leased] = []
+        for after, last in ledger.take(count):
+            found = self._database["requests"].find(
+                {"k": span(prefix, after, last)},
+                sort=[("k", 1)],
+                batch_size=last - after + 1,
+                session=session,
+            )
+            taken += [
+                Leased(number_of(one["k"]), one["_id"][PREFIX_BYTES:], text_of(one["u"]), one["d"])
+                async for one in found
+            ]
+        mine.plain.update(one.key for one in taken)
+        _count_leased(ledger, len(taken), len(taken))
+        return taken
+
+
+#: Seconds that counting a job's rows may take: some 10⁸ of them.
+_COUNT_SECONDS = 300.0
+
+
+async def _nothing(session: Session, answer: T) -> T:
+    """End the transaction without writing, with an answer."""
+    await undo(session)
+    return answer
+
+
+def _waiting(prefix: bytes, due_at: Document, budget: int) -> Document:
+    """The condition on what waits: without budget, only what asked the server before."""
+    condition = {"job": prefix, "due_at": due_at}
+    return condition if budget else {**condition, "asked": True}
+
+
+def _count_leased(ledger: Ledger, count: int, fresh: int) -> None:
+    ledger.counts["leased"] += count
+    ledger.counts["queued"] -= count
+    ledger.counts["fresh"] += fresh
+
+
+def _leased(one: Document) -> Leased:
+    return Leased(
+        number_of(one["_id"]),
+        one["fingerprint"],
+        text_of(one["url"]),
+        one["depth"],
+        one["attempts"],
+        one["interruptions"],
+    )
+
+
+def _failed_page(one: Document) -> FailedPage:
+    return FailedPage(
+        text_of(one["url"]),
+        one["state"],
+        text_of(one["reason"]),
+        text_of(one["detail"]),
+        one["status"],
+        one["attempts"],
+        one["at"],
+    )
