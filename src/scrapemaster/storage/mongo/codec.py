@@ -48,7 +48,7 @@ _PART = 4 * 1024 * 1024
 #: The fields of a job's document that `job_of` and `Ledger.of` need.
 JOB_FIELDS = {"ranks": 0, "holders": 0}
 LEDGER_FIELDS = dict.fromkeys(
-    ("status", "max_pages", "progress", "counters", "ranks", "holders", "waiting"), 1
+    ("status", "max_pages", "progress", "counters", "ranks", "holders", "waiting", "known"), 1
 )
 
 
@@ -124,13 +124,14 @@ class Ledger:
     """Who has what of a job's frontier: small enough to be read and written as one.
 
     A request that was never leased costs no entry, as each rank is taken in order; nor does one that is handled. `waiting` counts the documents of
-    `troubled` that may be leased when their time comes.
+    `troubled` that may be leased when their time comes, `known` those of `requests`, other names of pages included.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTER_NAMES, 0))
     ranks: list[Rank] = field(default_factory=list)
     holders: list[Holder] = field(default_factory=list)
     waiting: int = 0
+    known: int = 0
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Ledger:
@@ -143,6 +144,7 @@ class Ledger:
                 for one in document["holders"]
             ],
             document["waiting"],
+            document["known"],
         )
 
     def document(self) -> dict[str, Any]:
@@ -161,6 +163,7 @@ class Ledger:
                 if one.plain or one.troubled
             ],
             "waiting": self.waiting,
+            "known": self.known,
         }
 
     @property
@@ -179,12 +182,12 @@ class Ledger:
 
     def place(self, priority: int) -> int:
         """The key of one more request of this priority."""
-        slot = next((at for at, rank in enumerate(self.ranks) if rank.priority == priority), len(self.ranks))
-        if slot == len(self.ranks):
-            self.ranks.append(Rank(priority))
-        rank = self.ranks[slot]
-        rank.made += 1
-        return (slot << SHIFT) + rank.made
+        for slot, rank in enumerate(self.ranks):
+            if rank.priority == priority:
+                rank.made += 1
+                return (slot << SHIFT) + rank.made
+        self.ranks.append(Rank(priority, made=1))
+        return (len(self.ranks) - 1 << SHIFT) + 1
 
     def take(self, limit: int) -> Iterator[tuple[int, int]]:
         """Take up to `limit` requests that were never leased, highest priority first.

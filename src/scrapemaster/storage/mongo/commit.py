@@ -15,12 +15,12 @@ from scrapemaster.storage.mongo.database import Database, Document, Session
 from scrapemaster.storage.mongo.discovery import (
     Seen,
     batches,
+    drop_stored,
     request_documents,
-    stored,
     unseen,
     waiting_document,
 )
-from scrapemaster.storage.mongo.keys import bytes_of, number_of, prefix_of, row_id
+from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, number_of, prefix_of, row_id
 from scrapemaster.storage.mongo.results import result_documents
 
 OVER = frozenset(str(status) for status in TERMINAL)
@@ -63,19 +63,18 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     ledger, prefix = Ledger.of(job), prefix_of(job_id)
     holder = _held(ledger, holder_name, [outcome.request.key for outcome in outcomes])
     troubled = await _troubled(database, session, prefix, holder, outcomes)
-    aliases = {prefix + outcome.alias for outcome in outcomes if outcome.alias is not None}
-    owners = await _owners(database, session, aliases)
+    aliases = {outcome.alias for outcome in outcomes if outcome.alias is not None}
+    owners = await _owners(database, session, prefix, aliases)
     writes = _decide(ledger, prefix, holder, outcomes, troubled, owners)
 
-    fresh = {
-        identity: one
-        for identity, one in unseen(seen, prefix, writes.links).items()
-        if identity not in writes.aliases
-    }
-    for identity in await stored(database, session, fresh):
-        del fresh[identity]
-    requests = request_documents(ledger, prefix, fresh.items())
-    requests += [{"_id": identity, "o": key} for identity, key in writes.aliases.items()]
+    known = seen.of(prefix)
+    fresh = unseen(known, writes.links)
+    for alias in writes.aliases:
+        fresh.pop(alias, None)
+    await drop_stored(database, session, ledger, prefix, known, fresh)
+    requests = request_documents(ledger, prefix, fresh.values())
+    requests += [{"_id": prefix + alias, "o": key} for alias, key in writes.aliases.items()]
+    ledger.known += len(writes.aliases)
     await _write(database, session, writes, troubled, requests)
     after = ledger.counters
     changes: Document = {
@@ -85,7 +84,7 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     if rate is not None:
         changes["rate"] = rate
     await database["jobs"].update_one({"_id": job_id}, {"$set": changes}, session=session)
-    return Committed(after, {prefix + link.fingerprint for link in writes.links})
+    return Committed(after, {link.fingerprint for link in writes.links} | set(writes.aliases))
 
 
 def _held(ledger: Ledger, name: bytes, keys: list[int]) -> Holder | None:
@@ -115,12 +114,14 @@ async def _troubled(
     return found
 
 
-async def _owners(database: Database, session: Session, aliases: set[bytes]) -> dict[bytes, int]:
+async def _owners(
+    database: Database, session: Session, prefix: bytes, aliases: set[bytes]
+) -> dict[bytes, int]:
     """The keys of the requests that have these fingerprints, or whose pages were found under them."""
     owners: dict[bytes, int] = {}
-    for part in batches(list(aliases)):
+    for part in batches([prefix + alias for alias in aliases]):
         async for one in database["requests"].find({"_id": {"$in": part}}, {"k": 1, "o": 1}, session=session):
-            owners[one["_id"]] = number_of(one["k"]) if "k" in one else one["o"]
+            owners[one["_id"][PREFIX_BYTES:]] = number_of(one["k"]) if "k" in one else one["o"]
     return owners
 
 
@@ -147,11 +148,11 @@ def _decide(  # noqa: PLR0917 -- what is known, in one call
         counts["bytes"] += outcome.body_bytes
         verdict, reason, detail = outcome.verdict, outcome.reason or "", outcome.detail or ""
         if verdict is Verdict.HANDLED:
-            identity = None if outcome.alias is None else prefix + outcome.alias
-            owner = request.key if identity is None else owners.get(identity)
+            alias = outcome.alias
+            owner = request.key if alias is None else owners.get(alias)
             if owner is None or owner == request.key:
-                if owner is None and identity is not None:
-                    owners[identity] = writes.aliases[identity] = request.key
+                if owner is None and alias is not None:
+                    owners[alias] = writes.aliases[alias] = request.key
                 counts["fetched"] += 1
                 counts["items_failed"] += outcome.items_failed
                 writes.results += result_documents(prefix, seq, outcome)

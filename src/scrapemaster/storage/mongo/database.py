@@ -28,11 +28,14 @@ Work = Callable[[Session], Awaitable[T]]
 
 #: The database where the URL names none.
 DEFAULT_NAME = "scrapemaster"
-#: Seconds to look for a server that can take the call; then the API answers 503.
+#: Seconds to look for a server when none is known to be there; then the API answers 503.
 _SELECTION_SECONDS = 5.0
-#: Seconds for one call or transaction, tries after faults included.
+#: Seconds for a few calls, tries after faults included.
 _CALL_SECONDS = 10.0
-#: Seconds for the first call, which makes collections and indexes.
+#: Seconds for a transaction, tries after faults included: as long as a replica set takes to elect a primary (10 to 12 s by default),
+#: and shorter than a lease.
+_WRITE_SECONDS = 15.0
+#: Seconds in which collections and indexes are made.
 _OPEN_SECONDS = 60.0
 
 
@@ -57,7 +60,7 @@ class Database:
 
     async def open(self) -> None:
         """Connect, see that the server can do what is asked of it, and bring the schema up to date."""
-        async with self.calls(_OPEN_SECONDS):
+        try:
             # Ours go before what the URL says: with weaker ones, rows could be lost.
             client: AsyncMongoClient[Document] = AsyncMongoClient(
                 self._url,
@@ -73,10 +76,13 @@ class Database:
             try:
                 self._check_kind(await client.admin.command("hello"))
                 database = client.get_default_database(DEFAULT_NAME)
-                await migrate(database, self.where)
+                with pymongo.timeout(_OPEN_SECONDS):
+                    await migrate(database, self.where)
             except BaseException:
                 await client.close()
                 raise
+        except PyMongoError as error:
+            raise translate(error, self.where) from error
         self._client, self._database = client, database
 
     async def close(self) -> None:
@@ -95,7 +101,11 @@ class Database:
     @contextlib.asynccontextmanager
     async def calls(self, seconds: float = _CALL_SECONDS) -> AsyncIterator[None]:
         """Calls under one time limit, whose errors become ours."""
+        client = self._connected()
         try:
+            if not client.nodes:
+                # Under a limit of time the driver looks for a server for all of it, and the API would answer late.
+                await client.admin.command("ping")
             with pymongo.timeout(seconds):
                 yield
         except PyMongoError as error:
@@ -122,7 +132,7 @@ class Database:
     async def _transact(self, turn: str, work: Work[T]) -> T:
         client = self._connected()
         lock = self._turns.setdefault(turn, asyncio.Lock())
-        async with lock, self.calls(), client.start_session() as session:
+        async with lock, self.calls(_WRITE_SECONDS), client.start_session() as session:
             result: T = await session.with_transaction(
                 work,
                 read_concern=ReadConcern("snapshot"),

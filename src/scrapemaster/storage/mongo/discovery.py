@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scrapemaster.domain.request import NewRequest
@@ -12,72 +12,78 @@ from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, row_id
 
 #: Ids looked up in one command, which has 16 MiB at most.
 _LOOKUP = 10_000
-#: Requests remembered in each of two generations: some 40 MB for both when full.
-_REMEMBERED = 150_000
+#: Fingerprints remembered over all jobs: some 40 MB.
+_REMEMBERED = 300_000
 
 
 class Seen:
-    """Ids of requests that are known to be stored, so that links to them cost no call.
+    """Fingerprints that are known to be stored, so that links to them cost no call.
 
-    Bounded: when the young generation is full it becomes the old one, and the old one is forgotten but for what was asked for
-    meanwhile. Requests go only with their job, whose id comes never again; so what was seen once stays true.
+    Only what is committed is remembered, and requests go only with their job, whose id comes never again: what was seen once stays true. When there
+    are too many, those of the job that was used least of late are forgotten.
     """
 
     def __init__(self, size: int = _REMEMBERED) -> None:
         self._size = size
-        self._young: set[bytes] = set()
-        self._old: set[bytes] = set()
+        self._total = 0
+        self._jobs: dict[bytes, set[bytes]] = {}
 
-    def __contains__(self, identity: bytes) -> bool:
-        if identity in self._young:
-            return True
-        if identity in self._old:
-            self._remember(identity)
-            return True
-        return False
+    def of(self, prefix: bytes) -> set[bytes]:
+        """What is known of a job; not to be changed."""
+        # The last one in the dict is the one used last.
+        marks = self._jobs[prefix] = self._jobs.pop(prefix, set())
+        return marks
 
-    def add(self, identities: Iterable[bytes]) -> None:
-        """Remember requests; only those whose transaction is committed."""
-        for identity in identities:
-            self._remember(identity)
-
-    def _remember(self, identity: bytes) -> None:
-        if len(self._young) >= self._size:
-            self._young, self._old = set(), self._young
-        self._young.add(identity)
+    def add(self, prefix: bytes, marks: Iterable[bytes]) -> None:
+        """Remember fingerprints whose transaction is committed."""
+        known = self.of(prefix)
+        self._total -= len(known)
+        known.update(marks)
+        self._total += len(known)
+        while self._total > self._size:
+            self._total -= len(self._jobs.pop(next(iter(self._jobs))))
 
 
-def unseen(seen: Seen, prefix: bytes, requests: Sequence[NewRequest]) -> dict[bytes, NewRequest]:
-    """The requests that are not known to be stored, each once, by id, in the given order."""
+def unseen(seen: set[bytes], requests: Iterable[NewRequest]) -> dict[bytes, NewRequest]:
+    """The requests that are not known to be stored, each once, by fingerprint, in the given order."""
     fresh: dict[bytes, NewRequest] = {}
     for request in requests:
-        identity = prefix + request.fingerprint
-        if identity not in seen and identity not in fresh:
-            fresh[identity] = request
+        mark = request.fingerprint
+        if mark not in seen and mark not in fresh:
+            fresh[mark] = request
     return fresh
 
 
-async def stored(database: Database, session: Session, identities: Iterable[bytes]) -> set[bytes]:
-    """Which of the requests are stored."""
-    found: set[bytes] = set()
-    for part in batches(list(identities)):
+async def drop_stored(  # noqa: PLR0917 -- a part of transactions, by position
+    database: Database,
+    session: Session,
+    ledger: Ledger,
+    prefix: bytes,
+    seen: set[bytes],
+    fresh: dict[bytes, NewRequest],
+) -> None:
+    """Take out of `fresh`, of which nothing is in `seen`, what is stored already."""
+    if len(seen) == ledger.known:
+        return  # all that is stored was seen
+    for part in batches([prefix + mark for mark in fresh]):
         async for document in database["requests"].find(
             {"_id": {"$in": part}}, {"_id": 1}, batch_size=_LOOKUP, session=session
         ):
-            found.add(document["_id"])
-    return found
+            fresh.pop(document["_id"][PREFIX_BYTES:], None)
 
 
-def request_documents(
-    ledger: Ledger, prefix: bytes, requests: Iterable[tuple[bytes, NewRequest]]
-) -> list[Document]:
+def request_documents(ledger: Ledger, prefix: bytes, requests: Iterable[NewRequest]) -> list[Document]:
     """Give new requests their places; returns their documents."""
-    documents: list[Document] = []
-    for identity, request in requests:
-        key = ledger.place(request.priority)
-        documents.append(
-            {"_id": identity, "k": row_id(prefix, key), "u": bytes_of(request.url), "d": request.depth}
-        )
+    documents = [
+        {
+            "_id": prefix + request.fingerprint,
+            "k": row_id(prefix, ledger.place(request.priority)),
+            "u": bytes_of(request.url),
+            "d": request.depth,
+        }
+        for request in requests
+    ]
+    ledger.known += len(documents)
     ledger.counts["discovered"] += len(documents)
     ledger.counts["queued"] += len(documents)
     return documents

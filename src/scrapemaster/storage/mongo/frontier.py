@@ -16,10 +16,10 @@ from scrapemaster.storage.mongo.database import Database, Document, Session, und
 from scrapemaster.storage.mongo.discovery import (
     Seen,
     batches,
+    drop_stored,
     interrupt_leases,
     put_back,
     request_documents,
-    stored,
     unseen,
 )
 from scrapemaster.storage.mongo.keys import (
@@ -50,10 +50,10 @@ class MongoFrontier:
     async def add(self, job: JobId, requests: Sequence[NewRequest]) -> int:
         """See the port. Some thousands at a time, so that a crash leaves the first of them added."""
         prefix = prefix_of(job)
-        fresh = list(unseen(self._seen, prefix, requests).items())
+        fresh = list(unseen(self._seen.of(prefix), requests).values())
         if not fresh:
             await self._job(job, {"_id": 1})
-        return sum([await self._add(job, prefix, dict(part)) for part in batches(fresh, _ADD_AT_ONCE)])
+        return sum([await self._add(job, prefix, part) for part in batches(fresh, _ADD_AT_ONCE)])
 
     async def lease(self, job: JobId, holder: str, limit: int, seconds: float, *, now: float) -> list[Leased]:
         """See the port."""
@@ -104,7 +104,7 @@ class MongoFrontier:
             job,
             lambda session: commit_outcomes(self._database, session, self._seen, job, name, outcomes, rate),
         )
-        self._seen.add(committed.known)
+        self._seen.add(prefix_of(job), committed.known)
         return committed.counters
 
     async def release(
@@ -267,27 +267,26 @@ class MongoFrontier:
     async def _count(self, name: str, condition: Document, session: Session | None = None) -> int:
         return await self._database[name].count_documents(condition, session=session)
 
-    async def _add(self, job: JobId, prefix: bytes, fresh: dict[bytes, NewRequest]) -> int:
+    async def _add(self, job: JobId, prefix: bytes, requests: list[NewRequest]) -> int:
         async def work(session: Session) -> int:
             document = await self._take_turn(job, session)
             if document is None:
                 raise NotFound("Job not found")
             if document["status"] in OVER:
                 return await _nothing(session, -1)
-            known = await stored(self._database, session, fresh)
-            new = [(identity, one) for identity, one in fresh.items() if identity not in known]
-            if not new:
+            ledger, seen = Ledger.of(document), self._seen.of(prefix)
+            fresh = unseen(seen, requests)
+            await drop_stored(self._database, session, ledger, prefix, seen, fresh)
+            if not fresh:
                 return await _nothing(session, 0)
-            ledger = Ledger.of(document)
-            await self._database["requests"].insert_many(
-                request_documents(ledger, prefix, new), ordered=False, session=session
-            )
+            documents = request_documents(ledger, prefix, fresh.values())
+            await self._database["requests"].insert_many(documents, ordered=False, session=session)
             await self._keep(job, ledger, session)
-            return len(new)
+            return len(documents)
 
         added = await self._database.write(job, work)
         if added >= 0:
-            self._seen.add(fresh)
+            self._seen.add(prefix, [request.fingerprint for request in requests])
         return max(0, added)
 
     async def _add_surplus(self, job: JobId, name: bytes, outcomes: Sequence[Outcome]) -> None:
@@ -296,7 +295,7 @@ class MongoFrontier:
             return
         # Only of pages that cannot turn out to be another request's.
         links = [link for outcome in outcomes if outcome.alias is None for link in outcome.links]
-        fresh = unseen(self._seen, prefix_of(job), links)
+        fresh = unseen(self._seen.of(prefix_of(job)), links)
         if len(fresh) <= _ADD_AT_ONCE:
             return
         try:

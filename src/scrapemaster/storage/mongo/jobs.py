@@ -39,22 +39,23 @@ class MongoJobs:
         self._database = database
         self._seen = seen
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def add(self, job: Job, seeds: Sequence[NewRequest]) -> None:
         """See the port."""
         prefix = prefix_of(job.id)
-        fresh = unseen(self._seen, prefix, seeds)
+        fresh = unseen(set(), seeds)
 
         async def work(session: Session) -> None:
             document, ledger = job_document(job), Ledger()
-            requests = request_documents(ledger, prefix, fresh.items())
+            requests = request_documents(ledger, prefix, fresh.values())
             await self._database["jobs"].insert_one({**document, **ledger.document()}, session=session)
             await self._database["orders"].insert_many(order_documents(job), session=session)
             if requests:
                 await self._database["requests"].insert_many(requests, ordered=False, session=session)
 
         await self._database.write(job.id, work)
-        self._seen.add(fresh)
+        self._seen.add(prefix, fresh)
 
     async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
         """See the port."""
@@ -147,8 +148,7 @@ class MongoJobs:
 
     async def close(self) -> None:
         """Stop deleting; what is left is deleted after the next start."""
-        for task in self._sweeps:
-            task.cancel()
+        self._closing = True
         await asyncio.gather(*self._sweeps, return_exceptions=True)
 
     async def unfinished(self) -> list[tuple[JobId, Priority]]:
@@ -195,7 +195,7 @@ class MongoJobs:
 
     async def _sweep(self) -> None:
         with contextlib.suppress(StoreError):
-            while await self._delete_some():  # noqa: ASYNC110 -- gives way between batches
+            while not self._closing and await self._delete_some():
                 await asyncio.sleep(0)
 
     async def _delete_some(self) -> bool:
