@@ -195,7 +195,7 @@ class MongoJobs:
 
     async def _sweep(self) -> None:
         with contextlib.suppress(StoreError):
-            while not self._closing and await self._delete_some():
+            while not self._closing and await self._delete_some():  # noqa: ASYNC110 -- gives way between batches
                 await asyncio.sleep(0)
 
     async def _delete_some(self) -> bool:
