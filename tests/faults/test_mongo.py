@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from contract.conftest import handled, make_job, request_of, running_job
 from scrapemaster.domain.errors import LeaseLost, StoreBroken, StoreUnavailable
 from scrapemaster.domain.job import JobStatus
-from scrapemaster.storage.mongo.errors import translate
+from scrapemaster.storage.mongo.errors import translate, unfit
 from scrapemaster.storage.mongo.store import MongoStore
 from servers.mongo import database_url, own_server
 
@@ -283,3 +283,10 @@ def test_codes_of_the_server_become_sentences(code, kind, says):
     assert type(error) is kind
     assert says in str(error)
     assert "db.example:27017" in str(error)
+
+
+def test_what_a_server_says_of_itself_decides_whether_it_is_used():
+    assert unfit({"setName": "rs0", "maxWireVersion": 17}, "db.example") is None
+    assert unfit({"msg": "isdbgrid", "maxWireVersion": 25}, "db.example") is None
+    assert "no replica set" in unfit({"maxWireVersion": 25}, "db.example")
+    assert "6.0 or newer" in unfit({"setName": "rs0", "maxWireVersion": 13}, "db.example")

@@ -189,6 +189,12 @@ class Ledger:
         self.ranks.append(Rank(priority, made=1))
         return (len(self.ranks) - 1 << SHIFT) + 1
 
+    def lease(self, count: int, fresh: int) -> None:
+        """Count requests as leased, of which `fresh` never asked the server; negative: as put back."""
+        self.counts["leased"] += count
+        self.counts["queued"] -= count
+        self.counts["fresh"] += fresh
+
     def take(self, limit: int) -> Iterator[tuple[int, int]]:
         """Take up to `limit` requests that were never leased, highest priority first.
 

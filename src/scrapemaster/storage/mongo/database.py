@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from scrapemaster.domain.errors import StoreBroken, StoreUnavailable
-from scrapemaster.storage.mongo.errors import no_replica_set, translate
+from scrapemaster.storage.mongo.errors import translate, unfit
 from scrapemaster.storage.mongo.migrations import migrate
 
 T = TypeVar("T")
@@ -142,8 +142,8 @@ class Database:
             return result
 
     def _check_kind(self, hello: Document) -> None:
-        if "setName" not in hello and hello.get("msg") != "isdbgrid":
-            raise StoreBroken(no_replica_set(self.where))
+        if why := unfit(hello, self.where):
+            raise StoreBroken(why)
 
     def _connected(self) -> AsyncMongoClient[Document]:
         if self._client is None:

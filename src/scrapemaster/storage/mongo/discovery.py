@@ -1,14 +1,14 @@
-"""How requests enter a frontier, and how leases are taken away: parts of several transactions."""
+"""How requests enter a frontier, and how leases are given and taken away: parts of several transactions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.request import Leased, NewRequest
 from scrapemaster.storage.mongo.codec import Holder, Ledger
 from scrapemaster.storage.mongo.database import Database, Document, Session
-from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, row_id
+from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, number_of, row_id, span, text_of
 
 #: Ids looked up in one command, which has 16 MiB at most.
 _LOOKUP = 10_000
@@ -106,6 +106,70 @@ def waiting_document(  # noqa: PLR0917 -- a row, column by column
     }
 
 
+def waiting_since(prefix: bytes, due_at: Document, budget: int) -> Document:
+    """The condition on what waits and has such a due time: without budget, only what asked the server before."""
+    condition = {"job": prefix, "due_at": due_at}
+    return condition if budget else {**condition, "asked": True}
+
+
+async def take_waiting(  # noqa: PLR0917 -- a part of a transaction, by position
+    database: Database,
+    session: Session,
+    ledger: Ledger,
+    prefix: bytes,
+    holder: Holder,
+    limit: int,
+    budget: int,
+    now: float,
+) -> list[Leased]:
+    """Lease what was put back and is due, as far as the budget goes."""
+    if not ledger.waiting:
+        return []
+    found = database["troubled"].find(
+        waiting_since(prefix, {"$lte": now}, budget),
+        sort=[("due_at", 1), ("_id", 1)],
+        limit=limit,
+        batch_size=limit,
+        session=session,
+    )
+    taken, ids, fresh = list[Leased](), list[bytes](), 0
+    async for one in found:
+        if not one["asked"]:
+            if fresh >= budget:
+                continue
+            fresh += 1
+        ids.append(one["_id"])
+        key = number_of(one["_id"])
+        mark, url = one["fingerprint"], text_of(one["url"])
+        taken.append(Leased(key, mark, url, one["depth"], one["attempts"], one["interruptions"]))
+    for part in batches(ids):
+        await database["troubled"].update_many(
+            {"_id": {"$in": part}}, {"$unset": {"due_at": ""}}, session=session
+        )
+    holder.troubled.update(one.key for one in taken)
+    ledger.waiting -= len(taken)
+    ledger.lease(len(taken), fresh)
+    return taken
+
+
+async def take_new(  # noqa: PLR0917 -- a part of a transaction, by position
+    database: Database, session: Session, ledger: Ledger, prefix: bytes, holder: Holder, count: int
+) -> list[Leased]:
+    """Lease what was never leased: the next of each rank, the highest first."""
+    taken: list[Leased] = []
+    for after, last in ledger.take(count):
+        found = database["requests"].find(
+            {"k": span(prefix, after, last)}, sort=[("k", 1)], batch_size=last - after + 1, session=session
+        )
+        taken += [
+            Leased(number_of(one["k"]), one["_id"][PREFIX_BYTES:], text_of(one["u"]), one["d"])
+            async for one in found
+        ]
+    holder.plain.update(one.key for one in taken)
+    ledger.lease(len(taken), len(taken))
+    return taken
+
+
 async def put_back(
     database: Database,
     session: Session,
@@ -125,7 +189,7 @@ async def put_back(
         documents = [
             waiting_document(
                 prefix,
-                int.from_bytes(one["k"][PREFIX_BYTES:], "big"),
+                number_of(one["k"]),
                 one["_id"][PREFIX_BYTES:],
                 one["u"],
                 one["d"],
@@ -151,9 +215,7 @@ async def put_back(
     holder.troubled -= troubled
     count = len(plain) + len(troubled)
     ledger.waiting += count
-    ledger.counts["leased"] -= count
-    ledger.counts["queued"] += count
-    ledger.counts["fresh"] -= fresh
+    ledger.lease(-count, -fresh)
     return count
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -20,13 +23,19 @@ _LASTING = {
     20: _NO_REPLICA_SET,
     8000: "MongoDB at {where} refuses the user name or the password of SCRAPEMASTER_MONGODB_URL",
 }
+#: The wire version of MongoDB 6.0, the oldest that the store is tested with.
+_WIRE_VERSION = 17
 #: OutOfDiskSpace; the server goes on by itself once there is room.
 _DISK_FULL = 14031
 
 
-def no_replica_set(where: str) -> str:
-    """The sentence for a server that stands alone."""
-    return _NO_REPLICA_SET.format(where=where)
+def unfit(hello: Mapping[str, Any], where: str) -> str | None:
+    """Why a server that says this of itself cannot be used; None if it can."""
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        return _NO_REPLICA_SET.format(where=where)
+    if hello["maxWireVersion"] < _WIRE_VERSION:
+        return f"MongoDB at {where} is too old: version 6.0 or newer is needed"
+    return None
 
 
 def translate(error: PyMongoError, where: str) -> StoreError:

@@ -20,13 +20,14 @@ from scrapemaster.storage.mongo.discovery import (
     interrupt_leases,
     put_back,
     request_documents,
+    take_new,
+    take_waiting,
     unseen,
+    waiting_since,
 )
 from scrapemaster.storage.mongo.keys import (
-    PREFIX_BYTES,
     SHIFT,
     bytes_of,
-    number_of,
     prefix_of,
     span,
     text_of,
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 #: Requests added in one transaction, which the server ends after 60 s (`transactionLifetimeLimitSeconds`).
 _ADD_AT_ONCE = 10_000
+#: Seconds that counting a job's rows may take: some 10⁸ of them.
+_COUNT_SECONDS = 300.0
 #: Any time: the condition that makes use of the index of what is over.
 _ANY_TIME = {"$gte": float("-inf")}
 
@@ -71,9 +74,10 @@ class MongoFrontier:
             if mine is None:
                 mine = Holder(name, 0.0)
                 ledger.holders.append(mine)
-            taken = await self._take_waiting(session, ledger, mine, prefix, limit, max_pages, now)
+            budget = budget_left(ledger.counters, max_pages)
+            taken = await take_waiting(self._database, session, ledger, prefix, mine, limit, budget, now)
             new = min(limit - len(taken), budget_left(ledger.counters, max_pages))
-            taken += await self._take_new(session, ledger, mine, prefix, new)
+            taken += await take_new(self._database, session, ledger, prefix, mine, new)
             if taken:
                 mine.ends_at = now + seconds
             elif not interrupted:
@@ -212,7 +216,7 @@ class MongoFrontier:
             due = [one.ends_at for one in ledger.holders]
             if ledger.waiting:
                 first = await self._database["troubled"].find_one(
-                    _waiting(prefix_of(job), _ANY_TIME, budget), sort=[("due_at", 1)], session=session
+                    waiting_since(prefix_of(job), _ANY_TIME, budget), sort=[("due_at", 1)], session=session
                 )
                 if first is not None:
                     due.append(first["due_at"])
@@ -319,96 +323,11 @@ class MongoFrontier:
 
         return await self._database.write(job, work)
 
-    async def _take_waiting(  # noqa: PLR0917 -- a part of `lease`
-        self,
-        session: Session,
-        ledger: Ledger,
-        mine: Holder,
-        prefix: bytes,
-        limit: int,
-        max_pages: int,
-        now: float,
-    ) -> list[Leased]:
-        """Lease what was put back and is due, as far as the budget goes."""
-        if not ledger.waiting:
-            return []
-        budget = budget_left(ledger.counters, max_pages)
-        found = self._database["troubled"].find(
-            _waiting(prefix, {"$lte": now}, budget),
-            sort=[("due_at", 1), ("_id", 1)],
-            limit=limit,
-            batch_size=limit,
-            session=session,
-        )
-        taken, ids, fresh = list[Leased](), list[bytes](), 0
-        async for one in found:
-            if not one["asked"]:
-                if fresh >= budget:
-                    continue
-                fresh += 1
-            ids.append(one["_id"])
-            taken.append(_leased(one))
-        for part in batches(ids):
-            await self._database["troubled"].update_many(
-                {"_id": {"$in": part}}, {"$unset": {"due_at": ""}}, session=session
-            )
-        mine.troubled.update(one.key for one in taken)
-        ledger.waiting -= len(taken)
-        _count_leased(ledger, len(taken), fresh)
-        return taken
-
-    async def _take_new(
-        self, session: Session, ledger: Ledger, mine: Holder, prefix: bytes, count: int
-    ) -> list[Leased]:
-        """Lease what was never leased: the next of each rank, the highest first."""
-        taken: list[Leased] = []
-        for after, last in ledger.take(count):
-            found = self._database["requests"].find(
-                {"k": span(prefix, after, last)},
-                sort=[("k", 1)],
-                batch_size=last - after + 1,
-                session=session,
-            )
-            taken += [
-                Leased(number_of(one["k"]), one["_id"][PREFIX_BYTES:], text_of(one["u"]), one["d"])
-                async for one in found
-            ]
-        mine.plain.update(one.key for one in taken)
-        _count_leased(ledger, len(taken), len(taken))
-        return taken
-
-
-#: Seconds that counting a job's rows may take: some 10⁸ of them.
-_COUNT_SECONDS = 300.0
-
 
 async def _nothing(session: Session, answer: T) -> T:
     """End the transaction without writing, with an answer."""
     await undo(session)
     return answer
-
-
-def _waiting(prefix: bytes, due_at: Document, budget: int) -> Document:
-    """The condition on what waits: without budget, only what asked the server before."""
-    condition = {"job": prefix, "due_at": due_at}
-    return condition if budget else {**condition, "asked": True}
-
-
-def _count_leased(ledger: Ledger, count: int, fresh: int) -> None:
-    ledger.counts["leased"] += count
-    ledger.counts["queued"] -= count
-    ledger.counts["fresh"] += fresh
-
-
-def _leased(one: Document) -> Leased:
-    return Leased(
-        number_of(one["_id"]),
-        one["fingerprint"],
-        text_of(one["url"]),
-        one["depth"],
-        one["attempts"],
-        one["interruptions"],
-    )
 
 
 def _failed_page(one: Document) -> FailedPage:

@@ -23,7 +23,8 @@ VERSION = 1
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "jobs": [
-        IndexModel([("owner", ASCENDING), ("created_at", ASCENDING)]),
+        IndexModel([("owner", ASCENDING), ("created_at", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("status", ASCENDING), ("_id", ASCENDING)]),
     ],
     "orders": [IndexModel([("job", ASCENDING), ("_id", ASCENDING)])],
