@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapemaster.api.middleware import answer_json
 from scrapemaster.api.security import CALLER, OPEN, PREFIX
-from scrapemaster.domain.errors import NotAuthenticated, StoreError, UserError
+from scrapemaster.domain.errors import NotAuthenticated, RedisUnavailable, StoreError, UserError
 from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
@@ -20,8 +20,8 @@ _NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
 class Identify:
     """Finds the caller, counts the request, and shows on the response what is left of the limit, whatever the response is.
 
-    Before routing, so that a request that is answered by 404, 405 or 422 counts as well. Where there is no caller, the
-    reason is left for the route to raise, and nothing of the request's body is read.
+    Before routing, so that a request that is answered by 404, 405 or 422 counts as well. Where there is no caller, or it cannot be
+    counted, the reason is left for the route to raise, and nothing of the request's body is read.
     """
 
     def __init__(self, app: ASGIApp, callers: Callers, limits: RateLimits) -> None:
@@ -39,7 +39,12 @@ class Identify:
         if not isinstance(found, Caller):
             await self._app(scope, _bodiless(receive), send)
             return
-        spent = await self._limits.spend(found.user)
+        try:
+            spent = await self._limits.spend(found.user)
+        except RedisUnavailable as error:
+            scope["state"][CALLER] = error
+            await self._app(scope, _bodiless(receive), send)
+            return
         if spent is None:
             await self._app(scope, receive, send)
             return

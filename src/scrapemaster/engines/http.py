@@ -11,7 +11,7 @@ from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.robots import ROBOT_NAME, ROBOTS_BYTES, RobotsCache, Rules
 from scrapemaster.fetch.sitemap import SITEMAP_BYTES, parse_sitemap
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.ports.throttle import Throttle
 
 #: Sitemap files read for a site at most.
 _SITEMAP_FILES = 500
