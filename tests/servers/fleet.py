@@ -144,3 +144,26 @@ def gone(pid, seconds=10.0):
             return True
         time.sleep(0.05)
     return False
+
+
+def crawl_order(url, **config):
+    return {
+        "url": url,
+        "selectors": {"n": "p.n::text"},
+        "config": {
+            "follow_links": True,
+            "max_pages": 1_000_000,
+            "concurrency": 16,
+            "respect_robots": False,
+            **config,
+        },
+    }
+
+
+def until(condition, seconds=90.0):
+    """What the condition gives, once that is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, condition
+        time.sleep(0.05)
+    return found

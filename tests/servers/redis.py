@@ -78,13 +78,14 @@ class RedisServer:
 
 
 @contextmanager
-def sentinel(server):
-    """A Sentinel that watches a server; yields the address of the service."""
+def sentinel(server, password=None):
+    """A Sentinel that watches a server, with the server's password; yields the address of the service."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "sentinel.conf"
         config.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor shop 127.0.0.1 {server.port} 1\n"
+            + (f"sentinel auth-pass shop {password}\n" if password else "")
         )
         process = subprocess.Popen([program(), str(config), "--sentinel"], stdout=subprocess.DEVNULL)
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapemaster.api.middleware import answer_json
-from scrapemaster.api.security import CALLER, OPEN, PREFIX
+from scrapemaster.api.security import CALLER, OPEN, PREFIX, UNCOUNTED
 from scrapemaster.domain.errors import NotAuthenticated, RedisUnavailable, StoreError, UserError
 from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
@@ -42,6 +42,9 @@ class Identify:
         try:
             spent = await self._limits.spend(found.user)
         except RedisUnavailable as error:
+            if scope["path"] in UNCOUNTED:
+                await self._app(scope, receive, send)
+                return
             scope["state"][CALLER] = error
             await self._app(scope, _bodiless(receive), send)
             return

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 PREFIX = "/api/v1"
 #: Routes that anybody may use: credentials are not looked at.
 OPEN = frozenset({f"{PREFIX}/auth/register", f"{PREFIX}/auth/login"})
+#: Routes that are answered although the request cannot be counted: they tell what is wrong.
+UNCOUNTED = frozenset({f"{PREFIX}/monitoring/system"})
 #: Where the middleware leaves the caller, or the error that says why there is none.
 CALLER = "caller"
 

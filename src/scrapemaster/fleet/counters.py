@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from limits.aio.storage import RedisStorage
@@ -12,6 +13,8 @@ from limits.aio.storage import RedisStorage
 from scrapemaster.domain.errors import RedisUnavailable
 from scrapemaster.fleet.connection import PREFIX, connect, disconnect, translated
 
+#: Seconds that counting may take: a request waits for it.
+_ANSWER = 1.0
 #: Seconds for which Redis is not asked after it failed to answer: requests are refused at once then, and not each after a time-out.
 _AGAIN_AFTER = 0.5
 
@@ -37,32 +40,33 @@ class RedisCounters(RedisStorage):
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """See the library."""
-        with self._asking():
+        async with self._asking():
             return await super().incr(key, expiry, amount)
 
     async def get(self, key: str) -> int:
         """See the library."""
-        with self._asking():
+        async with self._asking():
             return await super().get(key)
 
     async def get_expiry(self, key: str) -> float:
         """See the library; to the millisecond, where its own is to the second."""
-        with self._asking():
+        async with self._asking():
             left = await self._redis.pttl(self.bridge.prefixed_key(key))
         return time.time() + max(0, left) / 1_000
 
     async def clear(self, key: str) -> None:
         """See the library."""
-        with self._asking():
+        async with self._asking():
             await super().clear(key)
 
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
         if time.monotonic() < self._down_until:
             raise RedisUnavailable("Redis does not answer: it is asked again in a moment")
         try:
             with translated():
-                yield
+                async with asyncio.timeout(_ANSWER):
+                    yield
         except RedisUnavailable:
             self._down_until = time.monotonic() + _AGAIN_AFTER
             raise
