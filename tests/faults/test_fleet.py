@@ -22,6 +22,8 @@ from servers.redis import RedisServer
 
 KILLS = int(os.environ.get("SCRAPEMASTER_TEST_KILLS", "3"))
 PAGES = 1_000 * KILLS
+#: Seconds that Redis is out of reach.
+OUTAGE = float(os.environ.get("SCRAPEMASTER_TEST_OUTAGE", "6"))
 pytestmark = pytest.mark.slow
 
 
@@ -87,6 +89,30 @@ def test_H44_redis_killed_without_persistence_in_mid_crawl_loses_no_row(redis_se
         time.sleep(3.0)
         redis_server.start()
 
+        assert_every_row_once(fleet, job["id"], PAGES)
+
+
+def test_H44_redis_out_of_reach_in_mid_crawl_holds_all_up_and_loses_no_row(redis_server):
+    with (
+        tree(PAGES, delay=0.01) as url,
+        Fleet(redis_server.url, 2, SCRAPEMASTER_RATE_LIMIT="1000000/hour") as fleet,
+    ):
+        job = fleet.create(**crawl_order(url))
+        until(lambda: fleet.job(job["id"])["pages_fetched"] > 100)
+
+        # Connections stand and nothing answers, as when a link is down.
+        redis_server.freeze()
+        frozen_at = time.monotonic()
+        refused = 0
+        while refused < 3 or time.monotonic() - frozen_at < OUTAGE:
+            answer = fleet.http.get(f"{fleet.base}/jobs/{job['id']}", timeout=30)
+            if answer.status_code == 503:
+                refused += 1
+                assert int(answer.headers["Retry-After"]) >= 1
+            time.sleep(0.2)
+        redis_server.thaw()
+
+        until(lambda: fleet.http.get(f"{fleet.base}/jobs", timeout=30).status_code == 200)
         assert_every_row_once(fleet, job["id"], PAGES)
 
 
