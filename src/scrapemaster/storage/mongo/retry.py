@@ -96,10 +96,11 @@ async def _failed(database: Database, prefix: bytes) -> AsyncIterator[list[NewRe
 
 
 async def _known(database: Database, prefix: bytes) -> AsyncIterator[list[bytes]]:
-    after = prefix
+    # Bytes are compared by their lengths first: bounds are as long as ids.
+    last, after = prefix + b"\xff" * FINGERPRINT_BYTES, {"$gte": prefix + bytes(FINGERPRINT_BYTES)}
     while True:
         async with database.calls():
-            condition = {"_id": {"$gt": after, "$lte": prefix + b"\xff" * FINGERPRINT_BYTES}}
+            condition = {"_id": {**after, "$lte": last}}
             found = (
                 await database["requests"]
                 .find(condition, {"_id": 1}, sort=[("_id", 1)], limit=AT_ONCE)
@@ -108,7 +109,7 @@ async def _known(database: Database, prefix: bytes) -> AsyncIterator[list[bytes]
         if not found:
             return
         yield [one["_id"][PREFIX_BYTES:] for one in found]
-        after = found[-1]["_id"]
+        after = {"$gt": found[-1]["_id"]}
 
 
 async def _insert(database: Database, documents: list[Document]) -> None:
