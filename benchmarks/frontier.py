@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import uvloop
-from pymongo import AsyncMongoClient
 
+from benchmarks.mongo_server import MongoServer, program
 from scrapemaster.domain.ids import JobId, UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
@@ -118,18 +116,17 @@ async def sqlite() -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def mongo() -> AsyncIterator[Store]:
-    """The MongoDB store in a database of its own on the server that SCRAPEMASTER_TEST_MONGODB_URL names."""
-    server = os.environ.get("SCRAPEMASTER_TEST_MONGODB_URL", "mongodb://127.0.0.1:27017")
-    name = f"bench-{uuid4().hex}"
-    url = f"{server.rstrip('/')}/{name}"
-    store = MongoStore(url)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-        async with AsyncMongoClient(url) as client:
-            await client.drop_database(name)
+    """The MongoDB store, on a server of its own with its files on the disk."""
+    path = program()
+    if path is None:
+        raise SystemExit("there is no mongod on PATH, nor among the development dependencies")
+    with MongoServer(path, in_memory=False) as server:
+        store = MongoStore(server.url("bench"))
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 STORES: dict[str, Callable[[], AbstractAsyncContextManager[Store]]] = {"sqlite": sqlite, "mongo": mongo}
