@@ -44,7 +44,7 @@ class Service:
         self._core = core
         self._log = log
         self._before = before
-        self._settings = settings
+        self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,7 +67,7 @@ class Service:
                     "SCRAPEMASTER_LOG_LEVEL": "warning",
                     "SCRAPEMASTER_RATE_LIMIT": "off",
                     "SCRAPEMASTER_REGISTER_LIMIT": "off",
-                    **self._settings,
+                    **self.settings,
                 },
                 stderr=log,
             )

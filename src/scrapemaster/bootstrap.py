@@ -19,7 +19,7 @@ from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import FlightRecorder, Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.errors import InvalidSetting, MissingExtra, StoreBroken
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
@@ -151,13 +151,28 @@ def only_one(settings: Settings, role: str, *, wait: float = 0.0, shared: bool =
 
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open."""
-    store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
+    """The store, open: MongoDB when it has an address, else a file in the data folder."""
+    address = settings.mongodb_url
+    store: Store
+    if address is not None:
+        store = _mongo_store(address.get_secret_value())
+    else:
+        store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
     await store.open()
     try:
         yield store
     finally:
         await store.close()
+
+
+def _mongo_store(url: str) -> Store:
+    try:
+        from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
+            raise
+        raise MissingExtra("SCRAPEMASTER_MONGODB_URL", "mongo") from error
+    return MongoStore(url)
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -320,7 +335,7 @@ def build_services(
         users=account.users,
         jobs=jobs,
         results=ResultService(store),
-        monitoring=MonitoringService(store, workers, ping_redis),
+        monitoring=MonitoringService(store, workers, ping_redis, mongodb=settings.mongodb_url is not None),
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,

@@ -32,11 +32,21 @@ class Stats:
 
 
 class MonitoringService:
-    """Use cases of monitoring. `ping_redis` raises `RedisUnavailable` when Redis does not answer; None where there is none."""
+    """Use cases of monitoring.
+
+    `ping_redis` raises `RedisUnavailable` when Redis does not answer; None where there is none. `mongodb`: whether the store is a
+    MongoDB.
+    """
 
     def __init__(
-        self, store: Store, workers: Workers, ping_redis: Callable[[], Awaitable[None]] | None
+        self,
+        store: Store,
+        workers: Workers,
+        ping_redis: Callable[[], Awaitable[None]] | None,
+        *,
+        mongodb: bool = False,
     ) -> None:
+        self._mongodb = mongodb
         self._store = store
         self._workers = workers
         self._ping_redis = ping_redis
@@ -56,7 +66,7 @@ class MonitoringService:
         )
         return {
             "redis": "embedded" if redis is None else _health(redis),
-            "mongodb": "embedded",
+            "mongodb": _health(store) if self._mongodb else "embedded",
             "api": "healthy",
             "store": _health(store),
             "crawler": _health(crawler),

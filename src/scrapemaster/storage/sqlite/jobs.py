@@ -352,8 +352,9 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
     if row is None:
         return False
     (number,) = row
-    span = (first_key(number), end_key(number), _DELETE_AT_ONCE)
-    for table in ("results", "requests", "leases", "troubled", "job_log"):
+    # A fingerprint may begin with 40 bits of nothing: its key is the first.
+    span = (first_key(number) - 1, end_key(number), _DELETE_AT_ONCE)
+    for table in ("results", "requests", "seen", "leases", "troubled", "job_log"):
         deleted = connection.execute(
             f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key > ? AND key < ? LIMIT ?)",
             span,
@@ -361,8 +362,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
         if deleted.rowcount:
             return True
     for table, column in (
-        ("known", "fingerprint"),
-        ("recent", "fingerprint"),
+        ("aliases", "fingerprint"),
         ("page_marks", "fingerprint"),
         ("queue", "key"),
         ("waiting", "key"),
