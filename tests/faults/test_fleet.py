@@ -175,11 +175,11 @@ def test_H44_without_redis_who_must_be_counted_is_told_to_come_again(redis_serve
     with Fleet(redis_server.url, 1, apis=2, SCRAPEMASTER_RATE_LIMIT="1000/hour") as fleet:
         redis_server.kill()
 
-        def refused():
-            answer = fleet.http.get(f"{fleet.base}/jobs", timeout=30)
-            return answer if answer.status_code != 200 else None
+        def ask():
+            return fleet.http.get(f"{fleet.base}/jobs", timeout=30)
 
-        answer = until(refused)
+        until(lambda: ask().status_code != 200)
+        answer = ask()
         assert (answer.status_code, answer.json()["type"]) == (503, "redis_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
         login = requests.post(
@@ -190,7 +190,7 @@ def test_H44_without_redis_who_must_be_counted_is_told_to_come_again(redis_serve
 
         redis_server.start()
 
-        until(lambda: refused() is None)
+        until(lambda: ask().status_code == 200)
 
 
 def test_H45_what_a_worker_frozen_past_its_lease_commits_late_is_refused(redis_server):

@@ -121,7 +121,7 @@ class Fleet(Service):
                 "SCRAPEMASTER_LOG_LEVEL": "warning",
                 "SCRAPEMASTER_RATE_LIMIT": "off",
                 "SCRAPEMASTER_REGISTER_LIMIT": "off",
-                **self._settings,
+                **self.settings,
             },
         )
 

@@ -78,7 +78,7 @@ async def _store_error(request: Request, error: Exception) -> Response:
 
 
 async def _redis_error(request: Request, error: Exception) -> Response:
-    log.error("redis.failed", path=request.url.path, error=str(error))
+    log.warning("redis.failed", path=request.url.path, error=str(error))
     return JSONResponse(
         {"detail": "Redis does not answer; try again later", "type": "redis_unavailable"},
         503,

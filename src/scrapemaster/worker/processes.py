@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 #: A child that has given no sign of life for this long (seconds) is killed: native code hangs.
 HANG_SECONDS = 60.0
 #: Seconds a child is given to stop by itself.
-STOP_SECONDS = 4.0
+STOP_SECONDS = 8.0
 #: Seconds before a child that ended is started again; doubled for each quick end, up to the last.
 _RESTART_AFTER = (0.1, 10.0)
 
