@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -16,7 +15,7 @@ import requests
 from benchmarks.tree import tree
 from prometheus_client.parser import text_string_to_metric_families
 
-from servers.fleet import Fleet, children_of, crawl_order, gone, until
+from servers.fleet import Fleet, assert_every_row_once, children_of, crawl_order, gone, told_of, until
 from servers.recorder import Recorder
 from servers.redis import RedisServer
 
@@ -25,14 +24,6 @@ PAGES = 1_000 * KILLS
 #: Seconds that Redis is out of reach.
 OUTAGE = float(os.environ.get("SCRAPEMASTER_TEST_OUTAGE", "6"))
 pytestmark = pytest.mark.slow
-
-
-def assert_every_row_once(fleet, job_id, pages):
-    job = fleet.finished(job_id, 300)
-    assert (job["status"], job["stop_reason"]) == ("completed", "finished")
-    assert (job["pages_fetched"], job["pages_failed"], job["items_scraped"]) == (pages, 0, pages)
-    rows = Counter(int(row["data"]["n"]) for row in fleet.rows(job_id))
-    assert rows == Counter(range(pages))
 
 
 def spread(fleet, count):
@@ -137,13 +128,6 @@ def test_H44_a_job_ordered_without_redis_is_kept_and_runs_when_it_is_back(redis_
         redis_server.start()
 
         assert_every_row_once(fleet, job["id"], 50)
-
-
-def told_of(fleet, part, health, seconds=90.0):
-    """Ask again and again until a part is said to be so; the seconds it took."""
-    began = time.monotonic()
-    until(lambda: fleet.system()[part] == health, seconds)
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("limit", ["off", "1000000/hour"])

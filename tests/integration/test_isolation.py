@@ -17,7 +17,7 @@ OPEN = {
     ("get", "/metrics"),
 }
 #: Routes that only an admin may use: by the beginning of their path.
-ADMIN = ("/api/v1/users", "/api/v1/proxies")
+ADMIN = ("/api/v1/users", "/api/v1/proxies", "/api/v1/monitoring/workers")
 
 
 def made(answer):

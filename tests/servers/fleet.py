@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import requests
@@ -167,3 +168,18 @@ def until(condition, seconds=90.0):
         assert time.monotonic() < end, condition
         time.sleep(0.05)
     return found
+
+
+def assert_every_row_once(fleet, job_id, pages):
+    job = fleet.finished(job_id, 300)
+    assert (job["status"], job["stop_reason"]) == ("completed", "finished")
+    assert (job["pages_fetched"], job["pages_failed"], job["items_scraped"]) == (pages, 0, pages)
+    rows = Counter(int(row["data"]["n"]) for row in fleet.rows(job_id))
+    assert rows == Counter(range(pages))
+
+
+def told_of(fleet, part, health, seconds=90.0):
+    """Ask again and again until a part is said to be so; the seconds it took."""
+    began = time.monotonic()
+    until(lambda: fleet.system()[part] == health, seconds)
+    return time.monotonic() - began

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapemaster.api.middleware import answer_json
-from scrapemaster.api.security import CALLER, OPEN, PREFIX, UNCOUNTED
-from scrapemaster.domain.errors import NotAuthenticated, RedisUnavailable, StoreError, UserError
+from scrapemaster.api.security import CALLER, HEALTH, OPEN, PREFIX, VOUCHED
+from scrapemaster.domain.errors import (
+    NotAuthenticated,
+    RedisUnavailable,
+    StoreError,
+    StoreUnavailable,
+    UserError,
+)
 from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
 
+#: Seconds that the store has to say who asks for the health of the parts, of which it is one.
+_SOON = 0.5
 _NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
@@ -34,18 +43,22 @@ class Identify:
         if scope["type"] != "http" or not scope["path"].startswith(f"{PREFIX}/") or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
-        found = await self._find(scope["headers"])
-        scope.setdefault("state", {})[CALLER] = found
+        tells_health = scope["path"] in HEALTH
+        found = await self._find(scope["headers"], _SOON if tells_health else None)
+        state = scope.setdefault("state", {})
+        state[CALLER] = found
+        if tells_health and isinstance(found, StoreError):
+            state[VOUCHED] = self._callers.vouched(credential_of(scope["headers"]))
         if not isinstance(found, Caller):
             await self._app(scope, _bodiless(receive), send)
             return
         try:
             spent = await self._limits.spend(found.user)
         except RedisUnavailable as error:
-            if scope["path"] in UNCOUNTED:
+            if tells_health:
                 await self._app(scope, receive, send)
                 return
-            scope["state"][CALLER] = error
+            state[CALLER] = error
             await self._app(scope, _bodiless(receive), send)
             return
         if spent is None:
@@ -68,9 +81,14 @@ class Identify:
             return
         await self._app(scope, receive, send_with_limit)
 
-    async def _find(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller | Exception:
+    async def _find(
+        self, headers: Iterable[tuple[bytes, bytes]], seconds: float | None
+    ) -> Caller | Exception:
         try:
-            return await self._callers.identify(credential_of(headers))
+            async with asyncio.timeout(seconds):
+                return await self._callers.identify(credential_of(headers))
+        except TimeoutError:
+            return StoreUnavailable(f"the store did not answer within {seconds} seconds")
         except (UserError, StoreError) as error:
             return error
 
