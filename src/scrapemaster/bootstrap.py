@@ -19,9 +19,11 @@ from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
+from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
+from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.ports.events import EventSink
@@ -142,8 +144,20 @@ def build_egress(settings: Settings) -> EgressPolicy:
 
 def build_engines(settings: Settings) -> Engines:
     """All engines, over one throttle."""
-    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency))
-    return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
+    egress, throttle = build_egress(settings), Throttle(settings.host_concurrency)
+    http = HttpEngine(egress, throttle)
+    rules = PoolRules(
+        executable=settings.browser_executable,
+        sandbox=settings.browser_sandbox,
+        processes=settings.browser_processes,
+        pages=settings.browser_pages,
+        recycle_pages=settings.browser_recycle_pages,
+        recycle_seconds=settings.browser_recycle_seconds,
+        recycle_memory=settings.browser_recycle_memory * 1024 * 1024,
+        idle_seconds=settings.browser_idle_seconds,
+    )
+    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes)
+    return Engines({EngineName.HTTP: http, EngineName.AUTO: http, EngineName.BROWSER: browser})
 
 
 def build_isolation(settings: Settings) -> Isolation:
@@ -249,5 +263,5 @@ def build_services(
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings)),
-        preview=PreviewService(engines.get, build_isolation(settings)),
+        preview=PreviewService(engines.get, build_isolation(settings), engines.close),
     )
