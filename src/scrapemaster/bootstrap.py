@@ -34,6 +34,7 @@ from scrapemaster.ports.webhooks import Courier
 from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.api_keys import ApiKeyService
+from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
@@ -81,6 +82,7 @@ class ServiceApp:
     feeds: JobFeeds
     schedules: ScheduleService
     exporter: Exporter
+    artefacts: ArtefactService
     preview: PreviewService
 
 
@@ -182,7 +184,12 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
         stack.push_async_callback(sender.close)
         dispatcher = Dispatcher(store.webhooks, sender)
         runner = SliceRunner(
-            store, engines.get, PokingEvents(events, dispatcher), isolation, recorder=recorder
+            store,
+            engines.get,
+            PokingEvents(events, dispatcher),
+            isolation,
+            recorder=recorder,
+            artefact_bytes=settings.artefact_bytes,
         )
         stack.push_async_callback(runner.close)
         queue = DocketQueue(
@@ -263,5 +270,6 @@ def build_services(
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings)),
+        artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), engines.close),
     )

@@ -76,6 +76,8 @@ class PageWork:
             barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
             if barrier is not None:
                 raise error_of(page, barrier)
+        if page.captures:
+            await run.keeper.keep(run.job, leased, page)
         links: list[NewRequest] = []
         if follow:
             links = run.links.find(found.base_url, found.links, leased.depth)
