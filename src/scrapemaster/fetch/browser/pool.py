@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from scrapemaster.domain.errors import RetryPage
+from scrapemaster.domain.errors import PageError, RetryPage
 from scrapemaster.fetch.browser.chromium import UNWANTED, arguments, environment, find_chromium, sandboxed
 from scrapemaster.fetch.browser.driver import Driver
 from scrapemaster.fetch.browser.places import Places
@@ -156,7 +156,12 @@ class Pool:
                 await self._stop_driver()
                 self._driver = Driver()
                 await self._driver.start()
-            chosen = await self._launch(self._driver)
+            try:
+                chosen = await self._launch(self._driver)
+            except PageError:
+                # Whatever ails it, the next one who asks begins with a driver that is not in doubt.
+                await self._stop_driver()
+                raise
             self._browsers.append(chosen)
             if self._tending is None or self._tending.done():
                 self._used_at = time.monotonic()
