@@ -167,8 +167,6 @@ async def test_a_browser_or_driver_that_hangs_is_replaced(engine, site, which):
     everything = [one.pid for one in tree_of(warden)]
 
     os.kill(frozen, signal.SIGSTOP)
-    with pytest.raises(RetryPage) as caught:
-        await pages.fetch(site.url("/page"))
     end = time.monotonic() + 90
     while True:
         with suppress(RetryPage):
@@ -176,18 +174,24 @@ async def test_a_browser_or_driver_that_hangs_is_replaced(engine, site, which):
             break
         assert time.monotonic() < end
 
-    assert caught.value.reason in {"timeout", "browser_crashed"}
     assert page.status == 200
+    assert not exists(frozen)
     await engine.close()
     await gone(everything)
 
 
 def _driver_of(warden):
     return next(
-        one.pid
-        for one in tree_of(warden)
-        if one.parent == warden and b"run-driver" in Path(f"/proc/{one.pid}/cmdline").read_bytes()
+        one.pid for one in tree_of(warden) if one.parent == warden and b"run-driver" in command(one.pid)
     )
+
+
+def command(pid):
+    """A process's command; nothing once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.mark.parametrize("which", ["warden", "driver"])
@@ -205,7 +209,7 @@ async def test_what_a_dead_warden_or_driver_leaves_is_cleared_away(engine, site,
 
 @pytest.mark.parametrize(
     "rules",
-    [{"recycle_pages": 2}, {"recycle_seconds": 1.0}, {"recycle_memory": 1_000}],
+    [{"recycle_pages": 2}, {"recycle_seconds": 1.0}, {"recycle_memory": 300_000_000}],
     ids=lambda one: next(iter(one)),
 )
 async def test_a_browser_is_replaced_when_its_time_has_come(site, rules):
@@ -261,7 +265,7 @@ def browsers_of(service):
     """All processes below the crawler but those that extract, and those of them that are a browser's first."""
     crawler = service.crawler_pid()
     below = tree_of(crawler)[1:] if crawler is not None else []
-    wardens = [one.pid for one in below if b"warden.py" in Path(f"/proc/{one.pid}/cmdline").read_bytes()]
+    wardens = [one.pid for one in below if b"warden.py" in command(one.pid)]
     return [one for warden in wardens for one in tree_of(warden)]
 
 
@@ -269,8 +273,7 @@ def first_of(processes):
     return [
         one.pid
         for one in processes
-        if b"--type=" not in Path(f"/proc/{one.pid}/cmdline").read_bytes()
-        and b"--remote-debugging-pipe" in Path(f"/proc/{one.pid}/cmdline").read_bytes()
+        if b"--type=" not in command(one.pid) and b"--remote-debugging-pipe" in command(one.pid)
     ]
 
 

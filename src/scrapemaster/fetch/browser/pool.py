@@ -137,6 +137,8 @@ class Pool:
 
     def _choose(self) -> Chromium | None:
         """A running browser with room; None when another is to be started."""
+        if self._driver is None or not self._driver.alive:
+            self._browsers.clear()  # nobody else would tell that they have ended
         for one in [one for one in self._browsers if one.gone]:
             self._forget(one)
         running = [one for one in self._browsers if not one.retiring]
