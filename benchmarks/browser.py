@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
+import structlog
 import uvloop
 from playwright.async_api import Route, async_playwright
 
@@ -187,6 +188,7 @@ def main() -> int:
     print("| pages at once | blocking | engine | bare Playwright | engine / bare |" + " Crawlee |" * others)
     print("|---:|---|---:|---:|---:|" + "---:|" * others, flush=True)
     kept = True
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with site() as url:
         for at_once in AT_ONCE:
             for blocking in (False, True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from datetime import timedelta
@@ -17,7 +18,7 @@ async def main(url: str, pages: int, at_once: int, *, blocking: bool, chromium: 
     crawler = PlaywrightCrawler(
         browser_type="chromium",
         headless=True,
-        browser_launch_options={"executable_path": chromium},
+        browser_launch_options={"executable_path": chromium, "chromium_sandbox": os.geteuid() != 0},
         concurrency_settings=ConcurrencySettings(
             min_concurrency=at_once, max_concurrency=at_once, desired_concurrency=at_once
         ),
