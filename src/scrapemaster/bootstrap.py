@@ -16,7 +16,7 @@ from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import FlightRecorder, Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.errors import InvalidSetting, MissingExtra, StoreBroken
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.engines.browser import BrowserEngine
@@ -130,13 +130,28 @@ def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[No
 
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open."""
-    store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
+    """The store, open: MongoDB when it has an address, else a file in the data folder."""
+    address = settings.mongodb_url
+    store: Store
+    if address is not None:
+        store = _mongo_store(address.get_secret_value())
+    else:
+        store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
     await store.open()
     try:
         yield store
     finally:
         await store.close()
+
+
+def _mongo_store(url: str) -> Store:
+    try:
+        from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
+            raise
+        raise MissingExtra("SCRAPEMASTER_MONGODB_URL", "mongo") from error
+    return MongoStore(url)
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -265,7 +280,7 @@ def build_services(
         users=account.users,
         jobs=jobs,
         results=ResultService(store),
-        monitoring=MonitoringService(store, crawler_healthy),
+        monitoring=MonitoringService(store, crawler_healthy, mongodb=settings.mongodb_url is not None),
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,

@@ -22,6 +22,12 @@ _TESTS = "SCRAPEMASTER_TEST_"
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
+#: Scheme, user and password, hosts, the database's name (letters, digits, _ and -), options.
+_MONGODB_URL = re.compile(
+    r"mongodb(\+srv)?://([^@/:?#\s]+(:[^@/:?#\s]*)?@)?[^@/?#\s]+(/([\w-]{1,63})?(\?\S*)?)?", re.ASCII
+)
+
+
 class Settings(BaseSettings):
     """What an operator may set; each field's description is its documentation."""
 
@@ -29,6 +35,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("scrapemaster-data"), description="Folder of the database and the generated secret."
+    )
+    mongodb_url: SecretStr | None = Field(
+        None,
+        description="Connection string of a MongoDB replica set, such as `mongodb://user:password@host/scrapemaster`, to keep "
+        "everything there and not in a file of the data folder. Needs the extra `mongo`.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port the API listens on.")
@@ -159,6 +170,16 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
         return value
 
+    @field_validator("mongodb_url")
+    @classmethod
+    def _mongodb(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _MONGODB_URL.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                "must be like mongodb://user:password@host:27017/scrapemaster or mongodb+srv://host/scrapemaster, with special "
+                "characters of the password in percent encoding (@ is %40, / is %2F, : is %3A)"
+            )
+        return value
+
     @field_validator("admin_password")
     @classmethod
     def _password_rule(cls, value: SecretStr | None) -> SecretStr | None:
@@ -205,7 +226,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
         message = first["msg"].removeprefix("Value error, ")
-        shown = "" if "password" in name.lower() or "key" in name.lower() else f" (it is {first['input']!r})"
+        secret = any(word in name.lower() for word in ("password", "key", "mongodb"))
+        shown = "" if secret else f" (it is {first['input']!r})"
         raise InvalidSetting(f"{name}: {message}{shown}") from None
 
 

@@ -37,6 +37,9 @@ def old_file(tmp_path):
             )
             database.execute("INSERT INTO recent VALUES (1, ?, ?)", (request.fingerprint, key))
             database.execute("INSERT INTO queue VALUES (1, 0, ?)", (key,))
+        database.execute(
+            "INSERT INTO known VALUES (1, ?, ?)", (request_of("elsewhere").fingerprint, (1 << 40) + 1)
+        )
     database.close()
     return path
 
@@ -54,11 +57,14 @@ async def test_H49_a_job_of_an_older_database_goes_on_with_what_is_new(old_file)
             None,
         )
         assert await store.log.page(job_id) == []
+        # A page it knows, one that was found under another address, and a new one.
+        links = [request_of(name) for name in ("1", "elsewhere", "new")]
+        assert await store.frontier.add(job_id, links) == 1
 
-        one, two = await store.frontier.lease(job_id, "h", 5, 30, now=2_000.0)
+        one, two = await store.frontier.lease(job_id, "h", 2, 30, now=2_000.0)
         await store.frontier.commit(job_id, "h", [handled(one, elapsed=0.5), failed(two)])
         assert await store.frontier.retry_failed(job_id, now=2_000.0) == 1
-        (two,) = await store.frontier.lease(job_id, "h", 5, 30, now=2_000.0)
+        (two,) = await store.frontier.lease(job_id, "h", 1, 30, now=2_000.0)
         counters = await store.frontier.commit(job_id, "h", [handled(two)])
         await store.jobs.transition(job_id, JobStatus.COMPLETED, now=2_001.0)
 

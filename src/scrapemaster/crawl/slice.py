@@ -12,7 +12,7 @@ import structlog
 
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
-from scrapemaster.domain.errors import GiveUpPage, LeaseLost
+from scrapemaster.domain.errors import GiveUpPage, LeaseLost, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
@@ -148,7 +148,9 @@ class Slice:
         if ready_at <= self._deadline:
             return False
         due_at = time.time() + ready_at - time.monotonic()
-        await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
+        # Where the store is away, the lease ends by itself: the page must not fail for that.
+        with contextlib.suppress(StoreUnavailable):
+            await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
         return True
 
     def _fault(self, leased: Leased, error: Exception) -> Outcome:

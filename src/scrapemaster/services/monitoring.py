@@ -30,9 +30,13 @@ class Stats:
 
 
 class MonitoringService:
-    """Use cases of monitoring. `crawler_healthy` says whether the crawler gave a sign of life of late."""
+    """Use cases of monitoring.
 
-    def __init__(self, store: Store, crawler_healthy: Callable[[], bool]) -> None:
+    `crawler_healthy` says whether the crawler gave a sign of life of late, `mongodb` whether the store is a MongoDB.
+    """
+
+    def __init__(self, store: Store, crawler_healthy: Callable[[], bool], *, mongodb: bool = False) -> None:
+        self._mongodb = mongodb
         self._store = store
         self._crawler_healthy = crawler_healthy
 
@@ -50,7 +54,7 @@ class MonitoringService:
         crawler = "healthy" if self._crawler_healthy() else "unhealthy"
         return {
             "redis": "embedded",
-            "mongodb": "embedded",
+            "mongodb": store if self._mongodb else "embedded",
             "api": "healthy",
             "store": store,
             "crawler": crawler,

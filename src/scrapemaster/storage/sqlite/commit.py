@@ -19,10 +19,11 @@ from scrapemaster.storage.sqlite.codec import (
     packed,
     unpacked,
 )
-from scrapemaster.storage.sqlite.discovery import add_requests, claim_alias
+from scrapemaster.storage.sqlite.discovery import add_requests
 from scrapemaster.storage.sqlite.incremental import unchanged
 from scrapemaster.storage.sqlite.joblog import write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
+from scrapemaster.storage.sqlite.seen import claim_alias
 
 _OVER = frozenset(str(status) for status in TERMINAL)
 
@@ -52,7 +53,9 @@ def commit_outcomes(
         changes["bytes"] += outcome.body_bytes
         verdict, reason, detail = outcome.verdict, outcome.reason or "", outcome.detail or ""
         if verdict is Verdict.HANDLED:
-            if outcome.alias is not None and not claim_alias(connection, job, outcome.alias, request.key):
+            if outcome.alias is not None and not claim_alias(
+                connection, job, outcome.alias, request.fingerprint, request.key
+            ):
                 verdict, reason = Verdict.SKIPPED, "duplicate"
                 detail = f"redirected to {outcome.url}, which the job knows as another page"
             else:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from scrapemaster.domain.errors import StoreUnavailable
 from scrapemaster.storage.sqlite.errors import translate
 from scrapemaster.storage.sqlite.migrations import migrate
+from scrapemaster.storage.sqlite.recent import Writer
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -117,9 +118,9 @@ class Database:
         except sqlite3.Error:
             return await self.read(work)
 
-    def _connect(self, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    def _connect(self, busy_seconds: float = _BUSY_SECONDS) -> Writer:
         connection = sqlite3.connect(
-            self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, factory=Writer
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -154,7 +155,7 @@ class Database:
         return connection
 
     def _write_loop(self) -> None:
-        connection: sqlite3.Connection | None = None
+        connection: Writer | None = None
         while True:
             operation = self._operations.get()
             if operation is None:
@@ -181,7 +182,7 @@ class Database:
         if connection is not None:
             connection.close()
 
-    def _transact(self, connection: sqlite3.Connection, batch: list[_Operation]) -> None:
+    def _transact(self, connection: Writer, batch: list[_Operation]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             for operation in batch:
@@ -193,16 +194,23 @@ class Database:
                         # SQLite gave up the whole transaction (disk full, I/O error).
                         raise
                     operation.error = translate(error, self.path)
-                    connection.execute("ROLLBACK TO operation")
+                    _undo(connection)
                 except Exception as error:  # noqa: BLE001 -- passed on to whoever asked for the write
                     operation.error = error
-                    connection.execute("ROLLBACK TO operation")
+                    _undo(connection)
                 connection.execute("RELEASE operation")
             connection.execute("COMMIT")
         except BaseException:
+            connection.recent.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _undo(connection: Writer) -> None:
+    """Take back the operation under way, and what the connection remembers of it."""
+    connection.recent.forget()
+    connection.execute("ROLLBACK TO operation")
 
 
 def _settle_all(operations: list[_Operation]) -> None:

@@ -7,62 +7,31 @@ from collections.abc import Sequence
 
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.sqlite.keys import first_key
-
-#: Fingerprints looked up in one statement.
-_LOOKUP = 500
-#: Requests between two moves of a job's recent fingerprints into the large index. Random inserts into an
-#: index of 1 M rewrite a page each; into 32 k of them, most share a page, and the move goes through the large
-#: index in order (figures in docs/performance.md).
-_MOVE_EVERY = 32_768
+from scrapemaster.storage.sqlite.seen import forget_job, note_requests, unseen
 
 
 def add_requests(connection: sqlite3.Connection, job: int, requests: Sequence[NewRequest]) -> int:
     """Add the requests that the job does not know; returns how many there were."""
     fresh = {request.fingerprint: request for request in reversed(requests)}
-    for mark in _known(connection, job, list(fresh)):
-        del fresh[mark]
-    if not fresh:
+    marks = unseen(connection, job, list(fresh))
+    if not marks:
         return 0
     (made,) = connection.execute("SELECT discovered FROM tallies WHERE job = ?", (job,)).fetchone()
     key = first_key(job) + made
-    marks, rows, places = [], [], []
-    for request in reversed(fresh.values()):
+    rows, places = [], []
+    for mark in reversed(marks):
+        request = fresh[mark]
         key += 1
-        marks.append((job, request.fingerprint, key))
-        rows.append((key, request.fingerprint, request.url, request.depth))
+        rows.append((key, mark, request.url, request.depth))
         places.append((job, -request.priority, key))
-    # In order of fingerprint, neighbours share a page of the index, which is then written once.
-    marks.sort(key=_fingerprint)
-    connection.executemany("INSERT INTO recent VALUES (?, ?, ?)", marks)
     connection.executemany("INSERT INTO requests VALUES (?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO queue VALUES (?, ?, ?)", places)
     connection.execute(
         "UPDATE tallies SET discovered = discovered + ?1, queued = queued + ?1 WHERE job = ?2",
         (len(rows), job),
     )
-    if made // _MOVE_EVERY != (made + len(rows)) // _MOVE_EVERY:
-        connection.execute(
-            "INSERT INTO known SELECT job, fingerprint, request FROM recent WHERE job = ? ORDER BY fingerprint",
-            (job,),
-        )
-        connection.execute("DELETE FROM recent WHERE job = ?", (job,))
+    note_requests(connection, job, marks)
     return len(rows)
-
-
-def claim_alias(connection: sqlite3.Connection, job: int, alias: bytes, key: int) -> bool:
-    """Note that the page of request `key` was found under another fingerprint too.
-
-    False when that belongs to another request already.
-    """
-    row = connection.execute(
-        "SELECT request FROM recent WHERE job = ?1 AND fingerprint = ?2 "
-        "UNION ALL SELECT request FROM known WHERE job = ?1 AND fingerprint = ?2",
-        (job, alias),
-    ).fetchone()
-    if row is None:
-        connection.execute("INSERT INTO recent VALUES (?, ?, ?)", (job, alias, key))
-        return True
-    return bool(row[0] == key)
 
 
 def interrupt_leases(
@@ -112,19 +81,7 @@ def drop_leases(connection: sqlite3.Connection, job: int) -> None:
     """End all leases of a job that is over; what they were for counts as queued, and stays so."""
     for (holder,) in connection.execute("SELECT no FROM holders WHERE job = ?", (job,)).fetchall():
         release_leases(connection, job, holder, None, 0.0)
-
-
-def _known(connection: sqlite3.Connection, job: int, marks: list[bytes]) -> list[bytes]:
-    found: list[bytes] = []
-    for start in range(0, len(marks), _LOOKUP):
-        part = marks[start : start + _LOOKUP]
-        places = ", ".join("?" * len(part))
-        for table in ("recent", "known"):
-            rows = connection.execute(
-                f"SELECT fingerprint FROM {table} WHERE job = ? AND fingerprint IN ({places})", [job, *part]
-            )
-            found += [mark for (mark,) in rows]
-    return found
+    forget_job(connection, job)
 
 
 def _fresh_leases(connection: sqlite3.Connection, holder: int) -> int:
@@ -151,7 +108,3 @@ def _give_back(connection: sqlite3.Connection, job: int, count: int, fresh: int)
         "UPDATE tallies SET leased = leased - ?1, queued = queued + ?1, fresh = fresh - ?2 WHERE job = ?3",
         (count, fresh, job),
     )
-
-
-def _fingerprint(row: tuple[int, bytes, int]) -> bytes:
-    return row[1]

@@ -354,7 +354,8 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
     if row is None:
         return False
     (number,) = row
-    span = (first_key(number), end_key(number), _DELETE_AT_ONCE)
+    # A fingerprint may begin with 40 bits of nothing: its key is the first.
+    span = (first_key(number) - 1, end_key(number), _DELETE_AT_ONCE)
     deleted = connection.execute(
         "DELETE FROM artefact_chunks WHERE rowid IN "
         "(SELECT rowid FROM artefact_chunks WHERE artefact > ? AND artefact < ? LIMIT ?)",
@@ -362,7 +363,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
     )
     if deleted.rowcount:
         return True
-    for table in ("results", "requests", "leases", "troubled", "job_log", "artefacts"):
+    for table in ("results", "requests", "seen", "leases", "troubled", "job_log", "artefacts"):
         deleted = connection.execute(
             f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key > ? AND key < ? LIMIT ?)",
             span,
@@ -370,8 +371,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
         if deleted.rowcount:
             return True
     for table, column in (
-        ("known", "fingerprint"),
-        ("recent", "fingerprint"),
+        ("aliases", "fingerprint"),
         ("page_marks", "fingerprint"),
         ("queue", "key"),
         ("waiting", "key"),

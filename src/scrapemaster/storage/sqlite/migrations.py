@@ -292,6 +292,28 @@ CREATE TABLE page_marks (
 ) WITHOUT ROWID;
 """
 
+_SEEN = """
+-- Fingerprints a job knows: key = job number * 2^40 + their first 40 bits (or the next free one), rest = the other 88.
+CREATE TABLE seen (
+    key INTEGER PRIMARY KEY,
+    rest BLOB NOT NULL
+);
+-- Fingerprints that pages were found under after redirects, and whose they are. They are in `seen`, too.
+CREATE TABLE aliases (
+    job INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    request INTEGER NOT NULL,
+    PRIMARY KEY (job, fingerprint)
+) WITHOUT ROWID;
+-- The requests up to this number have their fingerprints in `seen`; of the younger ones, `requests` alone tells.
+ALTER TABLE tallies ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+INSERT INTO aliases SELECT k.job, k.fingerprint, k.request FROM
+    (SELECT * FROM known UNION ALL SELECT * FROM recent) k LEFT JOIN requests q ON q.key = k.request
+    WHERE q.fingerprint IS NOT k.fingerprint;
+DROP TABLE known;
+DROP TABLE recent;
+"""
+
 _ARTEFACTS = """
 -- key as in requests, with the artefact's own sequence number; its bytes lie in chunks.
 CREATE TABLE artefacts (
@@ -310,7 +332,16 @@ CREATE TABLE artefact_chunks (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY, _INCREMENTAL, _ARTEFACTS)
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _WEBHOOKS,
+    _ORDERS,
+    _ACCOUNTS,
+    _DATA_QUALITY,
+    _INCREMENTAL,
+    _SEEN,
+    _ARTEFACTS,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
