@@ -25,9 +25,11 @@ from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
+from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.throttle import Throttle as LocalThrottle
 from scrapemaster.fleet.board import RedisBoard
@@ -47,6 +49,7 @@ from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.api_keys import ApiKeyService
+from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
@@ -95,6 +98,7 @@ class ServiceApp:
     feeds: JobFeeds
     schedules: ScheduleService
     exporter: Exporter
+    artefacts: ArtefactService
     preview: PreviewService
     board: Board | None = None
 
@@ -182,9 +186,20 @@ def build_egress(settings: Settings) -> EgressPolicy:
 
 def build_engines(settings: Settings, throttle: Throttle | None = None) -> Engines:
     """All engines, over one throttle: this process's own if none is given."""
-    throttle = throttle or LocalThrottle(settings.host_concurrency)
-    http = HttpEngine(build_egress(settings), throttle)
-    return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
+    egress, throttle = build_egress(settings), throttle or LocalThrottle(settings.host_concurrency)
+    http = HttpEngine(egress, throttle)
+    rules = PoolRules(
+        executable=settings.browser_executable,
+        sandbox=settings.browser_sandbox,
+        processes=settings.browser_processes,
+        pages=settings.browser_pages,
+        recycle_pages=settings.browser_recycle_pages,
+        recycle_seconds=settings.browser_recycle_seconds,
+        recycle_memory=settings.browser_recycle_memory * 1024 * 1024,
+        idle_seconds=settings.browser_idle_seconds,
+    )
+    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes)
+    return Engines({EngineName.HTTP: http, EngineName.AUTO: http, EngineName.BROWSER: browser})
 
 
 def build_isolation(settings: Settings) -> Isolation:
@@ -244,7 +259,13 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
     stack.push_async_callback(sender.close)
     dispatcher = Dispatcher(store.webhooks, sender, holder=worker)
     runner = SliceRunner(
-        store, engines.get, PokingEvents(events, dispatcher), isolation, recorder=recorder, worker=worker
+        store,
+        engines.get,
+        PokingEvents(events, dispatcher),
+        isolation,
+        recorder=recorder,
+        worker=worker,
+        artefact_bytes=settings.artefact_bytes,
     )
     stack.push_async_callback(runner.close)
     orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
@@ -340,7 +361,8 @@ def build_services(
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings, shared=fleet)),
-        preview=PreviewService(engines.get, build_isolation(settings)),
+        artefacts=ArtefactService(store),
+        preview=PreviewService(engines.get, build_isolation(settings), engines.close),
         board=board,
     )
 

@@ -122,6 +122,48 @@ class Settings(BaseSettings):
         "`rediss://…` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
         "Needed by `scrapemaster api`, `worker` and `all`; without it the service runs embedded.",
     )
+    browser_executable: str | None = Field(
+        None,
+        min_length=1,
+        description="Chromium or Chrome for the browser engine, by name or path. Without it: one on `PATH`, or Playwright's own.",
+    )
+    browser_sandbox: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Chromium's sandbox, which needs unprivileged user namespaces: `auto` uses it unless the service runs as root, for "
+        "whom it does not work.",
+    )
+    browser_processes: int = Field(1, ge=1, le=32, description="Browsers at once in a crawler.")
+    browser_pages: int = Field(
+        8, ge=1, le=256, description="Pages open at once in all browsers of a crawler; jobs take turns."
+    )
+    browser_recycle_pages: int = Field(
+        500, ge=1, le=1_000_000, description="Pages after which a browser is replaced by a fresh one."
+    )
+    browser_recycle_seconds: float = Field(
+        3_600.0, ge=1, le=604_800, description="Seconds after which a browser is replaced."
+    )
+    browser_recycle_memory: int = Field(
+        2_048,
+        ge=256,
+        le=1_048_576,
+        description="MiB of memory, over all its processes, at which a browser is replaced. At twice as much its largest page is ended "
+        "at once.",
+    )
+    browser_idle_seconds: float = Field(
+        5.0, ge=0, le=86_400, description="Seconds for which browsers are kept when no job has use for them."
+    )
+    browser_page_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=65_536,
+        le=1024**4,
+        description="Bytes that a page in a browser and all that it loads may have together, as they come over the network.",
+    )
+    artefact_bytes: int = Field(
+        1024**3,
+        ge=0,
+        le=1024**5,
+        description="Bytes of screenshots and PDFs that one job may store; what is beyond is left out, and the job says so.",
+    )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
     )

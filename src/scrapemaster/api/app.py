@@ -20,6 +20,7 @@ from scrapemaster.api.middleware import BodyLimit, Faults, Gzip, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
+    artefacts,
     events,
     exports,
     extract,
@@ -55,6 +56,7 @@ _TAGS = [
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
     {"name": "extract", "description": "Trying selectors on a page, with nothing stored."},
     {"name": "results", "description": "Rows, in pages and in files."},
+    {"name": "artefacts", "description": "Screenshots and PDFs that a browser made of pages."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
     {"name": "monitoring", "description": "Figures and health."},
@@ -98,6 +100,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         extract,
         results,
         exports,
+        artefacts,
         schedules,
         webhooks,
         monitoring,
@@ -110,7 +113,7 @@ def create_app(services: ServiceApp) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
     app.add_middleware(Faults)
-    app.add_middleware(Gzip, compressed=exports.COMPRESSED)
+    app.add_middleware(Gzip, compressed=(*exports.COMPRESSED, *artefacts.COMPRESSED))
     app.add_middleware(Identify, callers=services.callers, limits=services.limits)
     if services.settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)

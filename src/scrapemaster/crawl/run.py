@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from scrapemaster.crawl.isolated_messages import PlanSpec, pack
 from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.rate import RateMeter
 from scrapemaster.crawl.recorder import Recorder
@@ -24,7 +25,9 @@ class Run:
     with too many of them. `meter` measures this process's pages, `pace` the whole job's.
     """
 
-    def __init__(self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder) -> None:
+    def __init__(
+        self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder, keeper: Keeper
+    ) -> None:
         config = job.config
         hosts = [host_of(url) for url in job.urls]
         scope = Scope([*(config.allowed_domains or hosts), *job.scope_hosts], config.include, config.exclude)
@@ -35,6 +38,7 @@ class Run:
         self.spec = pack(PlanSpec(job.selectors, config.item, config.formats))
         self.isolation = isolation
         self.recorder = recorder
+        self.keeper = keeper
         self.isolated = self.plan.slow
         self.links_cut = 0
         self.warned: set[str] = set()

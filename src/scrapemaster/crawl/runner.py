@@ -12,6 +12,7 @@ import structlog
 
 from scrapemaster.crawl.extraction import MAX_PAGE_LINKS
 from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.slice import Slice
@@ -91,8 +92,8 @@ class Seat:
 class SliceRunner:
     """Runs one slice at a time for each job it is given.
 
-    `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none.
-    `worker` is the name that its leases' holders begin with, in a fleet: one that no other worker has.
+    `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none. `worker` is the name that its
+    leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class SliceRunner:
         recorder: Recorder | None = None,
         worker: str | None = None,
         rng: Random | None = None,
+        artefact_bytes: int = 1024**3,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
@@ -113,6 +115,7 @@ class SliceRunner:
         self._recorder = recorder or NoRecorder()
         self._worker = worker
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
+        self._keeper = Keeper(store, artefact_bytes)
         self._runs = Runs()
         self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
@@ -195,7 +198,7 @@ class SliceRunner:
         return again
 
     def _open(self, job: Job, engine: Engine) -> Run:
-        return Run(job, engine, self._isolation, self._recorder)
+        return Run(job, engine, self._isolation, self._recorder, self._keeper)
 
     async def _start(self, job: Job) -> Job | None:
         """Take a pending job up: an engine, the sitemap if asked for, then `running`."""
