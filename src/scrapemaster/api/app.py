@@ -15,6 +15,7 @@ from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.headers import SecurityHeaders
 from scrapemaster.api.identify import Identify
+from scrapemaster.api.metrics import Measured, Metrics
 from scrapemaster.api.middleware import BodyLimit, Faults, Gzip, RequestId
 from scrapemaster.api.routers import (
     accounts,
@@ -31,6 +32,7 @@ from scrapemaster.api.routers import (
     users,
     webhooks,
 )
+from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 
@@ -118,6 +120,10 @@ def create_app(services: ServiceApp) -> FastAPI:
     app.add_middleware(Faults)
     app.add_middleware(RequestId)
     app.add_middleware(SecurityHeaders)
+    if services.settings.metrics:
+        metrics = app.state.metrics = Metrics(services.board)
+        app.include_router(metrics_router.router)
+        app.add_middleware(Measured, metrics=metrics)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
 
     @app.get("/", include_in_schema=False)

@@ -19,10 +19,10 @@ from scrapemaster.ports.engine import Engine, PageSource
 
 
 class Run:
-    """A job's compiled plan, page source, link memory and rate. All of it can be made anew.
+    """A job's compiled plan, page source, link memory and rates. All of it can be made anew.
 
     `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
-    with too many of them.
+    with too many of them. `meter` measures this process's pages, `pace` the whole job's.
     """
 
     def __init__(
@@ -44,7 +44,16 @@ class Run:
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()
+        self.pace = RateMeter()
         self.may_widen = config.allowed_domains is None
+
+    def heed(self, job: Job) -> None:
+        """Take over what other slices wrote into the job."""
+        self.job = job
+        scope = self.links.scope
+        for host in job.scope_hosts:
+            if not scope.covers_host(host):
+                scope.widen(host)
 
     async def close(self) -> None:
         """Free connections."""

@@ -21,7 +21,7 @@ from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.http import HttpFetcher, harmless, home_origins
 from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.site_rules import SiteRules
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.ports.throttle import Throttle
 
 #: Times a page is loaded when the whole browser ends under it: another page may be to blame for that.
 _TRIES = 2

@@ -10,7 +10,7 @@ from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.site_rules import SiteRules
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.ports.throttle import Throttle
 
 
 class HttpEngine:

@@ -17,7 +17,7 @@ from scrapemaster.domain.url import join_url, origin_of, parse_url
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.ports.throttle import Throttle
 
 USER_AGENT = "Mozilla/5.0 (compatible; ScrapeMaster/0.1)"
 #: Sites (scheme, host, port) whose vetting a job remembers, and for how many seconds.
