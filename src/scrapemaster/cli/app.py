@@ -7,7 +7,7 @@ import sys
 import typer
 
 from scrapemaster import __version__
-from scrapemaster.cli import demo_site, scrape, serve, user
+from scrapemaster.cli import demo_site, migrate, scrape, serve, user
 from scrapemaster.domain.errors import ScrapeMasterError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve_command)
 app.command("scrape")(scrape.scrape_command)
 app.command("demo-site")(demo_site.demo_site_command)
+app.command("migrate")(migrate.migrate_command)
 app.add_typer(user.app, name="user")
 
 

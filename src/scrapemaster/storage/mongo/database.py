@@ -60,8 +60,11 @@ class Database:
             raise StoreUnavailable(f"the database at {self.where} is not open")
         return self._database[name]
 
-    async def open(self) -> None:
-        """Connect, see that the server can do what is asked of it, and bring the schema up to date."""
+    async def open(self, *, moving: bool = False) -> None:
+        """Connect, see that the server can do what is asked of it, and bring the schema up to date.
+
+        `moving`: to move into it what another store has, when it is refused to all others.
+        """
         try:
             # Ours go before what the URL says: with weaker ones, rows could be lost.
             client: AsyncMongoClient[Document] = AsyncMongoClient(
@@ -79,13 +82,18 @@ class Database:
                 self._check_kind(await client.admin.command("hello"))
                 database = client.get_default_database(DEFAULT_NAME)
                 with pymongo.timeout(_OPEN_SECONDS):
-                    await migrate(database, self.where)
+                    await migrate(database, self.where, moving=moving)
             except BaseException:
                 await client.close()
                 raise
         except PyMongoError as error:
             raise translate(error, self.where) from error
         self._client, self._database = client, database
+
+    @property
+    def name(self) -> str:
+        """The database's name on its server."""
+        return DEFAULT_NAME if self._database is None else self._database.name
 
     async def close(self) -> None:
         """Finish what was begun and disconnect; twice is no error."""
