@@ -42,7 +42,7 @@ def other(service):
 
 
 @pytest.fixture(scope="module")
-def target():
+def target(service):
     with receiver() as running:
         yield running
 
