@@ -40,7 +40,8 @@ class Move:
             await self.target.close()
             await self.source.close()
         for kind, tally in self._moved.items():
-            self.say(f"{kind}: {tally}")
+            if tally.count:
+                self.say(f"{kind}: {tally}")
 
     async def _copy(self, progress: Progress) -> None:
         if progress.kind in OF_ALL:

@@ -23,8 +23,6 @@ from scrapemaster.storage.mongo.parts import keep_rest, whole
 from scrapemaster.storage.mongo.schedules import insert_schedule, schedule_of
 from scrapemaster.storage.mongo.webhooks import endpoint_document, endpoint_of
 
-#: Documents read at once.
-_AT_ONCE = 2_000
 #: Where each kind that belongs to no job is kept, and in which order it is read.
 _KEPT = {
     Kind.USERS: ("users", "_id"),

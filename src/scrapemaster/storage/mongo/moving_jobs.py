@@ -28,6 +28,8 @@ from scrapemaster.storage.mongo.results import row_documents, with_parts
 
 #: Documents read at once.
 _AT_ONCE = 2_000
+#: Bytes in them after which no more are read at once.
+_BYTES = 4 * 1024 * 1024
 #: The fields of a job's document that its ledger is read from.
 _LEDGER = dict.fromkeys(("counters", "ranks", "holders", "waiting", "known"), 1)
 
@@ -156,12 +158,15 @@ async def pages(
     """The documents of a collection in order of a field that no two have alike, some thousands at a time."""
     after: list[Document] = []
     while True:
+        found, size = list[Document](), 0
         async with database.calls():
-            found = await (
-                database[name]
-                .find({"$and": [condition, *after]}, sort=[(order, 1)], limit=_AT_ONCE)
-                .to_list()
-            )
+            cursor = database[name].find({"$and": [condition, *after]}, sort=[(order, 1)], limit=_AT_ONCE)
+            async with cursor:
+                async for one in cursor:
+                    found.append(one)
+                    size += sum(len(value) for value in one.values() if isinstance(value, bytes))
+                    if size >= _BYTES:
+                        break
         if not found:
             return
         yield found

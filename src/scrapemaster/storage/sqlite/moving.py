@@ -179,7 +179,7 @@ class SqliteMoveSource:
         if kind is Kind.REQUESTS:
             return self._requests(number, after)
         if kind is Kind.KNOWN:
-            return self._known(number, start)
+            return self._known(number, after)
         if kind is Kind.ROWS:
             return self._batches(
                 "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
@@ -259,7 +259,7 @@ class SqliteMoveSource:
         async for batch in batches:
             yield Batch(batch.records, ["begun", batch.place])
 
-    async def _known(self, number: int, start: int) -> AsyncIterator[Batch]:
+    async def _known(self, number: int, after: Place) -> AsyncIterator[Batch]:
         """What a job knows besides its own: only those have it that fetch another job's failed pages again.
 
         An entry of the index that may have been moved on to the next free key is given with each head it may have had: one that is known
@@ -271,23 +271,31 @@ class SqliteMoveSource:
             number,
         ):
             return
-        strangers = await self._rows(
-            "SELECT fingerprint FROM aliases WHERE job = ? AND request NOT IN (SELECT key FROM requests)",
-            number,
-        )
-        for at in range(0, len(strangers), _RECORDS):
-            yield Batch([mark for (mark,) in strangers[at : at + _RECORDS]], start)
+        part, place = ("aliases", "") if after is None else after
+        if part == "aliases":
+            strangers = self._batches(
+                "SELECT a.fingerprint FROM aliases a WHERE a.job = ?1 AND a.fingerprint > ?2 "
+                "AND NOT EXISTS (SELECT 1 FROM requests q WHERE q.key = a.request) "
+                f"ORDER BY a.fingerprint LIMIT {_RECORDS}",
+                (number,),
+                bytes.fromhex(place),
+                lambda row: row[0],
+            )
+            async for batch in strangers:
+                yield Batch(batch.records, ["aliases", batch.place])
+        # From the beginning each time: where a run of neighbours begins is to be seen, and what is known already stays as it is.
+        place = first_key(number)
         first, end, before, head = first_key(number), end_key(number), -1, 0
         while rows := await self._rows(
-            f"SELECT key, rest FROM seen WHERE key > ? AND key < ? ORDER BY key LIMIT {_RECORDS}", start, end
+            f"SELECT key, rest FROM seen WHERE key > ? AND key < ? ORDER BY key LIMIT {_RECORDS}", place, end
         ):
             marks = []
             for key, rest in rows:
                 head = head if key == before + 1 else key
                 before = key
                 marks += [(one - first).to_bytes(SHIFT // 8, "big") + rest for one in range(head, key + 1)]
-            start = rows[-1][0]
-            yield Batch(marks, start)
+            place = rows[-1][0]
+            yield Batch(marks, ["seen", place])
 
     async def _job(self, number: int, after: Place) -> AsyncIterator[Batch]:
         if after is not None:
