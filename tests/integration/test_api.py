@@ -203,8 +203,26 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["selectors", "t"],
             "transform",
         ),
-        ({"url": "http://a/", "engine": "browser"}, ["engine"], "browser"),
-        ({"url": "http://a/", "engine": "playwright"}, ["engine"], "browser"),
+        ({"url": "http://a/", "config": {"browser": {}}}, [], "engine: browser"),
+        (
+            {"url": "http://a/", "engine": "browser", "config": {"impersonate": "chrome137"}},
+            [],
+            "is a browser itself",
+        ),
+        (
+            {"url": "http://a/", "engine": "browser", "config": {"browser": {"wait": 1}}},
+            ["config", "browser", "wait"],
+            "not permitted",
+        ),
+        (
+            {
+                "url": "http://a/",
+                "engine": "browser",
+                "config": {"browser": {"actions": [{"type": "click"}]}},
+            },
+            ["config", "browser", "actions", 0],
+            "needs a selector",
+        ),
         ({"url": "http://a/", "engine": "scrapy"}, ["engine"], "scrapy"),
         ({"url": "http://a/", "engine": "curl"}, ["engine"], "'auto'"),
         ({"url": "http://a/", "priority": "urgent"}, ["priority"], "'low'"),

@@ -11,6 +11,7 @@ JobId = NewType("JobId", str)
 UserId = NewType("UserId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 ScheduleId = NewType("ScheduleId", str)
+ArtefactId = NewType("ArtefactId", str)
 
 
 def uuid7(now: float | None = None) -> str:

@@ -16,13 +16,14 @@ class Engines:
         self._engines = engines
 
     def get(self, name: EngineName) -> Engine:
-        """The engine for a name; raises `InvalidInput` with a sentence when there is none."""
+        """The engine for a name; raises a `UserError` with a sentence when there is none, or it cannot work here."""
         engine = self._engines.get(name)
         if engine is None:
             here = ", ".join(sorted(self._engines))
             raise InvalidInput(
                 f"the engine {name} is not part of this version; use one of: {here}", ("engine",)
             )
+        engine.check()
         return engine
 
     async def close(self) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,24 +16,16 @@ from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import join_url, origin_of, parse_url
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
+from scrapemaster.ports.throttle import Throttle
 
 USER_AGENT = "Mozilla/5.0 (compatible; ScrapeMaster/0.1)"
-MAX_REDIRECTS = 10
-#: The longest a server may make us wait by Retry-After, in seconds.
-MAX_RETRY_AFTER = 3_600.0
 #: Sites (scheme, host, port) whose vetting a job remembers, and for how many seconds.
 _SITES = 1_000
 _VETTED_SECONDS = 60.0
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Worth trying again: the server says that it is at fault, or busy.
-_RETRY_STATUS = frozenset({408, 425, 429})
-_PERMANENT_5XX = frozenset({501, 505, 511})
 #: A body that small is read before its connection is used again; a larger one is not worth it.
 _DRAIN = 16_384
-#: Statuses with which block pages and challenges are sent: what stands in their bodies tells more.
-_TELLING = frozenset({401, 403, 405, 429, 503})
-_HEAD_BYTES = 65_536
+#: Seconds for the beginning of a refusal's body.
 _HEAD_SECONDS = 3.0
 #: Headers of a job that say nothing secret and may go to any site.
 _HARMLESS = frozenset(
@@ -103,13 +93,10 @@ class HttpFetcher:
         self._config = config
         self._jar = Jar()
         self._sites: OrderedDict[str, _Site] = OrderedDict()
-        self._home = {origin_of(url) for url in home}
-        self._home |= {_upgraded(origin) for origin in self._home}
+        self._home = home_origins(home)
         self._proxy = None if config.proxy == "none" else config.proxy
         self._secret_headers = dict(config.headers)
-        self._open_headers = {
-            name: value for name, value in config.headers.items() if name.lower() in _HARMLESS
-        }
+        self._open_headers = harmless(config.headers)
         for origin in self._home:
             for name, value in config.cookies.items():
                 self._jar.add(f"{name}={value}; Path=/", f"{origin}/")
@@ -191,30 +178,21 @@ class HttpFetcher:
                 return status, _unpacked(LazyHeaders(response.headers)), body
             head = b""
             length = response.content_length
-            if status in _TELLING:
+            if status in TELLING:
                 head = await _head_of(response)
             elif length is not None and length <= _DRAIN:
                 await response.bytes()
             else:
                 await response.close()
         headers_of = LazyHeaders(response.headers)
-        if status in _REDIRECTS and (location := response.headers.get("location")) is not None:
-            return _target(url, bytes(location), status)
-        error = self._refusal(status, headers_of, site)
-        if status in _TELLING:
+        if status in REDIRECTS and (location := response.headers.get("location")) is not None:
+            return redirect_target(url, bytes(location), status)
+        error = refusal(
+            status, headers_of.get("retry-after"), lambda seconds: self._throttle.pause(site.host, seconds)
+        )
+        if status in TELLING:
             error.page = Page(url, status, headers_of, head, 0.0, time.time())
         raise error
-
-    def _refusal(self, status: int, headers: LazyHeaders, site: _Site) -> PageError:
-        """What a status that brings no page means."""
-        reason, detail = f"http_{status}", f"the server answered {status}"
-        if status in _RETRY_STATUS or (status >= 500 and status not in _PERMANENT_5XX):
-            retry_after = parse_retry_after(headers.get("retry-after"), time.time())
-            if retry_after is not None and status in {429, 503}:
-                self._throttle.pause(site.host, retry_after)
-                detail += f" and asked to wait {retry_after:.0f} s"
-            return RetryPage(reason, detail, status, retry_after)
-        return GiveUpPage(reason, detail, status)
 
     def _check_address(self, response: Any, site: _Site) -> None:
         """The address that was connected to must be one that was vetted."""
@@ -258,12 +236,23 @@ class HttpFetcher:
         return host, addresses
 
 
+def home_origins(urls: Iterable[str]) -> set[str]:
+    """The origins that a job's secret headers and cookies are meant for: its URLs', and the same over https."""
+    origins = {origin_of(url) for url in urls}
+    return origins | {_upgraded(origin) for origin in origins}
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a job's headers that say nothing secret and may go to any site."""
+    return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
+
+
 async def _head_of(response: Any) -> bytes:
     """The beginning of the body of a refusal; nothing, if it does not come soon."""
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
             with translated():
-                return await read_body(response, _HEAD_BYTES, truncate=True)
+                return await read_body(response, HEAD_BYTES, truncate=True)
     except (PageError, TimeoutError):
         return b""
 
@@ -282,7 +271,7 @@ def _upgraded(origin: str) -> str:
     return f"https://{rest}" if scheme == "http" and ":" not in rest.rpartition("]")[2] else origin
 
 
-def _target(url: str, location: bytes, status: int) -> str:
+def redirect_target(url: str, location: bytes, status: int) -> str:
     """Where a redirect leads; raises `GiveUpPage` if nowhere we go."""
     try:
         text = location.decode("utf-8")
@@ -297,23 +286,3 @@ def _target(url: str, location: bytes, status: int) -> str:
             raise GiveUpPage("bad_redirect", f"redirected to {shown!r}: {error}", status) from None
         raise GiveUpPage("bad_redirect", f"redirected to {shown!r}, which cannot be followed", status)
     return target
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait (RFC 9110, section 10.2.3): a number or a date; at most an hour. None when absent or absurd.
-
-    `now` is epoch seconds.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:12]), MAX_RETRY_AFTER)
-    try:
-        then = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    wait = (then - datetime.fromtimestamp(now, UTC)).total_seconds()
-    return min(max(0.0, wait), MAX_RETRY_AFTER)

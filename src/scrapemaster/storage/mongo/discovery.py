@@ -234,10 +234,18 @@ async def interrupt_leases(
     prefix: bytes,
     *,
     ended_before: float | None,
+    begin: bytes = b"",
     interrupted: Callable[[int], bool] = _always,
 ) -> int:
-    """Put back the requests whose leases ended (None: all leases), as interrupted (of these keys); returns how many."""
-    ended = [one for one in ledger.holders if ended_before is None or one.ends_at < ended_before]
+    """Put back the requests whose leases ended (None: all leases), as interrupted (of these keys); returns how many.
+
+    `begin`: only those of holders whose names begin so.
+    """
+    ended = [
+        one
+        for one in ledger.holders
+        if (ended_before is None or one.ends_at < ended_before) and one.name.startswith(begin)
+    ]
     return sum(
         [
             await put_back(database, session, ledger, prefix, holder, interrupted=interrupted)

@@ -127,16 +127,20 @@ class MongoFrontier:
 
         await self._database.write(job, work)
 
-    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
+    async def release_all(self, *, worker: str | None = None, blamed: tuple[JobId, int] | None = None) -> int:
         """See the port."""
+        begin = b"" if worker is None else bytes_of(f"{worker}/")
         async with self._database.calls():
             unfinished = [str(status) for status in JobStatus if str(status) not in OVER]
             jobs = await (
                 self._database["jobs"]
-                .find({"status": {"$in": unfinished}, "holders": {"$ne": []}}, {"_id": 1})
+                .find({"status": {"$in": unfinished}, "holders": {"$ne": []}}, {"holders.name": 1})
                 .to_list()
             )
-        return sum([await self._release_job(JobId(one["_id"]), blamed) for one in jobs])
+        held = [
+            one["_id"] for one in jobs if any(holder["name"].startswith(begin) for holder in one["holders"])
+        ]
+        return sum([await self._release_job(JobId(job), begin, blamed) for job in held])
 
     async def retry_failed(self, job: JobId, *, now: float) -> int:
         """See the port. Some thousands at a time, so that a crash leaves the first of them put back; the last ones' transaction logs it."""
@@ -327,7 +331,7 @@ class MongoFrontier:
             raise LeaseLost("another holder works on part of it")
         await self.add(job, list(fresh.values()))
 
-    async def _release_job(self, job: JobId, blamed: tuple[JobId, int] | None) -> int:
+    async def _release_job(self, job: JobId, begin: bytes, blamed: tuple[JobId, int] | None) -> int:
         def interrupted(key: int) -> bool:
             return blamed is None or blamed == (job, key)
 
@@ -337,7 +341,13 @@ class MongoFrontier:
                 return await _nothing(session, 0)
             ledger = Ledger.of(document)
             count = await interrupt_leases(
-                self._database, session, ledger, prefix_of(job), ended_before=None, interrupted=interrupted
+                self._database,
+                session,
+                ledger,
+                prefix_of(job),
+                ended_before=None,
+                begin=begin,
+                interrupted=interrupted,
             )
             await self._keep(job, ledger, session)
             return count

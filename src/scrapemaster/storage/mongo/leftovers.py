@@ -72,6 +72,8 @@ def _rows_of(prefix: bytes) -> list[tuple[str, Document]]:
     by_fingerprint = {"$gte": prefix + bytes(FINGERPRINT_BYTES), "$lte": prefix + b"\xff" * FINGERPRINT_BYTES}
     return [
         ("results", all_parts(prefix)),
+        ("artefact_chunks", all_parts(prefix)),
+        ("artefacts", span(prefix)),
         ("results", span(prefix)),
         ("troubled", span(prefix)),
         ("job_log", span(prefix)),

@@ -1,10 +1,11 @@
 """The schema: collections, their indexes, and the version they are at.
 
-Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`) have ids that begin with the job's prefix, and so can be split into
+Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`, `artefacts`, `artefact_chunks`) have ids that begin with the job's prefix, and so can be split into
 ranges of `_id` over shards. Their fields have short names, as every row repeats them:
 
     requests   k: rank and number, u: URL, d: depth; or, for the other name of a page, o: the key of the request it is of
     page_marks m: the hash of a page's rows
+    artefact_chunks b: data; ids are their artefact's with the chunk's number behind
     results    u: URL, f: the request's fingerprint, i: index in the page, t: when it was scraped, b: data,
                p: further parts of data too large for one document
 """
@@ -52,6 +53,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "results": [],
     "job_log": [],
     "page_marks": [],
+    "artefacts": [_index("id", unique=True)],
+    "artefact_chunks": [],
     "leftovers": [],
     "parts": [_index("of", "_id")],
     "schedules": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scrapemaster.storage.mongo.api_keys import MongoApiKeys
+from scrapemaster.storage.mongo.artefacts import MongoArtefacts
 from scrapemaster.storage.mongo.database import Database
 from scrapemaster.storage.mongo.discovery import Seen
 from scrapemaster.storage.mongo.frontier import MongoFrontier
@@ -29,6 +30,7 @@ class MongoStore:
         self.jobs = MongoJobs(self._database, seen, self._leftovers)
         self.frontier = MongoFrontier(self._database, seen)
         self.results = MongoResults(self._database)
+        self.artefacts = MongoArtefacts(self._database)
         self.log = MongoJobLog(self._database)
         self.schedules = MongoSchedules(self._database)
         self.users = MongoUsers(self._database)

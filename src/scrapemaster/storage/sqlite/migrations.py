@@ -314,7 +314,34 @@ DROP TABLE known;
 DROP TABLE recent;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY, _INCREMENTAL, _SEEN)
+_ARTEFACTS = """
+-- key as in requests, with the artefact's own sequence number; its bytes lie in chunks.
+CREATE TABLE artefacts (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE artefact_chunks (
+    artefact INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (artefact, part)
+);
+"""
+
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _WEBHOOKS,
+    _ORDERS,
+    _ACCOUNTS,
+    _DATA_QUALITY,
+    _INCREMENTAL,
+    _SEEN,
+    _ARTEFACTS,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
