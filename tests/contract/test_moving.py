@@ -8,6 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from contract.conftest import failed, handled, make_job, request_of, retried, running_job
+from contract.test_artefacts import PLENTY, artefact
 from contract.test_schedules import make_schedule
 from contract.test_users import key_of, user
 from contract.test_webhooks import NOW, OK, lease, make_delivery, make_endpoint
@@ -18,6 +19,7 @@ from scrapemaster.domain.job import JobConfig, JobStatus
 from scrapemaster.domain.outcome import Verdict
 from scrapemaster.domain.user import Role
 from scrapemaster.domain.webhook import DeliveryState, Settlement
+from scrapemaster.ports.artefacts import CHUNK_BYTES
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.services.moving import Move
 from scrapemaster.storage.mongo.moving import MongoMoveTarget
@@ -101,6 +103,8 @@ async def busy_job(store):
     )
     await store.frontier.release(job.id, "h", [leased[16].key], due_at=NOW + 9)
     await store.jobs.warn(job.id, ["take care"])
+    for part, data in enumerate((b"1" * (CHUNK_BYTES + 5), b"2")):
+        assert await store.artefacts.put(artefact(job, "a", part), data, budget=PLENTY)
 
 
 async def incremental(store, items):
@@ -129,6 +133,8 @@ async def everything(store):
     seen += [await store.users.network_known(one.id, "10.0.0.0/24", since=0) for one in users]
     seen += [await store.users.holder(users[0].id, jti) for jti in ("gone", "fresh")]
     for job in jobs:
+        artefacts, _ = await store.artefacts.find(job.id)
+        seen += [(one, [chunk async for chunk in store.artefacts.read(one.id)]) for one in artefacts]
         seen += [
             await store.results.page(job.id, limit=99),
             await store.frontier.failures(job.id),

@@ -15,6 +15,7 @@ from scrapemaster.domain.api_key import ApiKey
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.joblog import LogLine
+from scrapemaster.domain.rendering import Artefact
 from scrapemaster.domain.schedule import Schedule
 from scrapemaster.domain.user import User
 from scrapemaster.domain.webhook import Delivery, Endpoint, OutboxEvent
@@ -38,6 +39,8 @@ class Kind(StrEnum):
     ROWS = "rows"
     LOG = "log lines"
     PAGE_MARKS = "page marks"
+    ARTEFACTS = "artefacts"
+    ARTEFACT_CHUNKS = "chunks of artefacts"
     JOBS = "jobs"
 
 
@@ -149,6 +152,23 @@ class PageMark:
     mark: bytes
 
 
+@dataclass(slots=True, frozen=True)
+class MovedArtefact:
+    """An artefact, the `no`-th of its job."""
+
+    no: int
+    artefact: Artefact
+
+
+@dataclass(slots=True, frozen=True)
+class ArtefactChunk:
+    """The `part`-th chunk (0, 1, 2 …) of the `no`-th artefact of a job."""
+
+    no: int
+    part: int
+    data: bytes
+
+
 Record = (
     User
     | Network
@@ -165,6 +185,8 @@ Record = (
     | MovedRow
     | LogLine
     | PageMark
+    | MovedArtefact
+    | ArtefactChunk
     | MovedJob
 )
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.moving import Alias, Kind, MovedJob, MovedRequest, MovedRow, PageMark, PageTrouble
+from scrapemaster.domain.moving import (
+    Alias,
+    ArtefactChunk,
+    Kind,
+    MovedArtefact,
+    MovedJob,
+    MovedRequest,
+    MovedRow,
+    PageMark,
+    PageTrouble,
+)
 from scrapemaster.domain.request import FINGERPRINT_BYTES
+from scrapemaster.storage.mongo.artefacts import artefact_document, artefact_of
 from scrapemaster.storage.mongo.codec import job_document, order_documents, packed, unpacked
 from scrapemaster.storage.mongo.database import Database, Document, Session
 from scrapemaster.storage.mongo.joblog import line_document, line_of
@@ -24,7 +35,7 @@ from scrapemaster.storage.mongo.keys import (
     text_of,
 )
 from scrapemaster.storage.mongo.ledger import Ledger
-from scrapemaster.storage.mongo.results import row_documents, with_parts
+from scrapemaster.storage.mongo.results import all_parts, row_documents, with_parts
 
 #: Documents read at once.
 _AT_ONCE = 2_000
@@ -72,6 +83,14 @@ async def put(  # noqa: PLR0917 -- a part of a transaction, by position
         ]
     elif kind is Kind.LOG:
         name, documents = "job_log", [line_document(prefix, one) for one in records]
+    elif kind is Kind.ARTEFACTS:
+        name = "artefacts"
+        documents = [artefact_document(row_id(prefix, one.no), one.artefact) for one in records]
+    elif kind is Kind.ARTEFACT_CHUNKS:
+        name = "artefact_chunks"
+        documents = [
+            {"_id": row_id(prefix, one.no) + one.part.to_bytes(4, "big"), "b": one.data} for one in records
+        ]
     else:
         name, documents = "page_marks", [{"_id": prefix + one.fingerprint, "m": one.mark} for one in records]
     if documents:
@@ -85,8 +104,17 @@ async def put_job(database: Database, session: Session, ledger: Ledger, moved: M
     last = await database["job_log"].find_one(
         {"_id": span(prefix_of(job.id))}, {"_id": 1}, sort=[("_id", -1)], session=session
     )
+    figures = await database["artefacts"].aggregate(
+        [
+            {"$match": {"_id": span(prefix_of(job.id))}},
+            {"$group": {"_id": None, "bytes": {"$sum": "$size"}, "last": {"$max": "$_id"}}},
+        ],
+        session=session,
+    )
+    artefacts = [{"bytes": one["bytes"], "last": number_of(one["last"])} async for one in figures]
     document = {
         **job_document(job),
+        **({"artefacts": artefacts[0]} if artefacts else {}),
         **ledger.document(),
         "announced": moved.announced,
         "announced_at": moved.announced_at,
@@ -101,7 +129,6 @@ async def put_job(database: Database, session: Session, ledger: Ledger, moved: M
 async def read(database: Database, kind: Kind, job: JobId) -> AsyncIterator[Sequence[Any]]:
     """All records of a job that were put, of a kind."""
     prefix = prefix_of(job)
-    by_mark = {"$gte": prefix + bytes(FINGERPRINT_BYTES), "$lte": prefix + b"\xff" * FINGERPRINT_BYTES}
     if kind is Kind.JOBS:
         yield await _job(database, job)
     elif kind is Kind.REQUESTS:
@@ -111,17 +138,42 @@ async def read(database: Database, kind: Kind, job: JobId) -> AsyncIterator[Sequ
         async for documents in pages(database, "requests", "k", {"k": span(prefix)}):
             yield await _requests(database, ledger, documents)
     elif kind is Kind.ALIASES:
-        async for documents in pages(database, "requests", "_id", {"_id": by_mark, "o": {"$gt": 0}}):
+        condition = {"_id": _by_mark(prefix), "o": {"$gt": 0}}
+        async for documents in pages(database, "requests", "_id", condition):
             yield await _aliases(database, prefix, documents)
     elif kind is Kind.ROWS:
         async for documents in pages(database, "results", "_id", {"_id": span(prefix)}):
             yield await _rows(database, documents)
-    elif kind is Kind.LOG:
-        async for documents in pages(database, "job_log", "_id", {"_id": span(prefix)}):
-            yield [line_of(one) for one in documents]
-    elif kind is Kind.PAGE_MARKS:
-        async for documents in pages(database, "page_marks", "_id", {"_id": by_mark}):
-            yield [PageMark(one["_id"][PREFIX_BYTES:], one["m"]) for one in documents]
+    else:
+        name, ids, record_of = _ALIKE[kind]
+        async for documents in pages(database, name, "_id", {"_id": ids(prefix)}):
+            yield [record_of(one) for one in documents]
+
+
+def _by_mark(prefix: bytes) -> Document:
+    return {"$gte": prefix + bytes(FINGERPRINT_BYTES), "$lte": prefix + b"\xff" * FINGERPRINT_BYTES}
+
+
+def _chunk_of(document: Document) -> ArtefactChunk:
+    identity = document["_id"]
+    return ArtefactChunk(number_of(identity), int.from_bytes(identity[-4:], "big"), document["b"])
+
+
+#: The kinds that are one document each: where they are, their ids, and what each is.
+_ALIKE: Mapping[Kind, tuple[str, Callable[[bytes], Document], Callable[[Document], Any]]] = {
+    Kind.LOG: ("job_log", span, line_of),
+    Kind.PAGE_MARKS: (
+        "page_marks",
+        _by_mark,
+        lambda one: PageMark(one["_id"][PREFIX_BYTES:], one["m"]),
+    ),
+    Kind.ARTEFACTS: (
+        "artefacts",
+        span,
+        lambda one: MovedArtefact(number_of(one["_id"]), artefact_of(one)),
+    ),
+    Kind.ARTEFACT_CHUNKS: ("artefact_chunks", all_parts, _chunk_of),
+}
 
 
 async def _job(database: Database, job: JobId) -> list[MovedJob]:

@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 from scrapemaster.domain.api_key import ApiKey
-from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.ids import ArtefactId, JobId
 from scrapemaster.domain.joblog import LogEvent, LogLevel, LogLine
 from scrapemaster.domain.moving import (
     Alias,
+    ArtefactChunk,
     KeptKey,
     Kind,
+    MovedArtefact,
     MovedJob,
     MovedRequest,
     MovedRow,
@@ -27,6 +29,7 @@ from scrapemaster.domain.moving import (
     PageTrouble,
     RevokedToken,
 )
+from scrapemaster.domain.rendering import Artefact, ArtefactKind
 from scrapemaster.ports.moving import Batch, Place
 from scrapemaster.storage.sqlite.api_keys import COLUMNS as KEY_COLUMNS
 from scrapemaster.storage.sqlite.api_keys import FIELDS as KEY_FIELDS
@@ -197,6 +200,19 @@ class SqliteMoveSource:
                 start,
                 lambda row: LogLine(row[0] - first, row[1], LogLevel(row[2]), LogEvent(row[3]), row[4]),
             )
+        if kind is Kind.ARTEFACTS:
+            return self._batches(
+                "SELECT a.key, a.id, j.id, a.url, a.kind, a.size, a.created_at FROM artefacts a "
+                f"JOIN jobs j ON j.no = a.key >> 40 WHERE a.key > ?2 AND a.key < ?1 ORDER BY a.key LIMIT {_RECORDS}",
+                (end,),
+                start,
+                lambda row: MovedArtefact(
+                    row[0] - first,
+                    Artefact(ArtefactId(row[1]), JobId(row[2]), row[3], ArtefactKind(row[4]), *row[5:]),
+                ),
+            )
+        if kind is Kind.ARTEFACT_CHUNKS:
+            return self._chunks(first, end, [first, -1] if after is None else after)
         mark = bytes.fromhex(after or "")
         if kind is Kind.ALIASES:
             return self._batches(
@@ -271,31 +287,43 @@ class SqliteMoveSource:
             number,
         ):
             return
-        part, place = ("aliases", "") if after is None else after
+        place: list[Any]
+        part, *place = ("aliases", "") if after is None else after
+        first, end = first_key(number), end_key(number)
         if part == "aliases":
             strangers = self._batches(
                 "SELECT a.fingerprint FROM aliases a WHERE a.job = ?1 AND a.fingerprint > ?2 "
                 "AND NOT EXISTS (SELECT 1 FROM requests q WHERE q.key = a.request) "
                 f"ORDER BY a.fingerprint LIMIT {_RECORDS}",
                 (number,),
-                bytes.fromhex(place),
+                bytes.fromhex(place[0]),
                 lambda row: row[0],
             )
             async for batch in strangers:
                 yield Batch(batch.records, ["aliases", batch.place])
-        # From the beginning each time: where a run of neighbours begins is to be seen, and what is known already stays as it is.
-        place = first_key(number)
-        first, end, before, head = first_key(number), end_key(number), -1, 0
+            place = [first - 1, first]
+        last, head = place
         while rows := await self._rows(
-            f"SELECT key, rest FROM seen WHERE key > ? AND key < ? ORDER BY key LIMIT {_RECORDS}", place, end
+            f"SELECT key, rest FROM seen WHERE key > ? AND key < ? ORDER BY key LIMIT {_RECORDS}", last, end
         ):
             marks = []
             for key, rest in rows:
-                head = head if key == before + 1 else key
-                before = key
+                head = head if key == last + 1 else key
+                last = key
                 marks += [(one - first).to_bytes(SHIFT // 8, "big") + rest for one in range(head, key + 1)]
-            place = rows[-1][0]
-            yield Batch(marks, ["seen", place])
+            yield Batch(marks, ["seen", last, head])
+
+    async def _chunks(self, first: int, end: int, place: Place) -> AsyncIterator[Batch]:
+        """One chunk after the other: each has a megabyte."""
+        while rows := await self._rows(
+            "SELECT artefact, part, data FROM artefact_chunks "
+            "WHERE (artefact, part) > (?, ?) AND artefact < ? ORDER BY artefact, part LIMIT 1",
+            *place,
+            end,
+        ):
+            key, part, data = rows[0]
+            place = [key, part]
+            yield Batch([ArtefactChunk(key - first, part, data)], place)
 
     async def _job(self, number: int, after: Place) -> AsyncIterator[Batch]:
         if after is not None:
