@@ -24,18 +24,20 @@ class Recorder:
         self.answers = list(answers)
         self.runs = []
         self.numbers = []
+        self.orders = []
         self.ran = asyncio.Condition()
         self.gate = asyncio.Event()
         self.gate.set()
         self.at_once = 0
         self.most_at_once = 0
 
-    async def run(self, job_id, *, crowded, number=0, spread=None):
+    async def run(self, job_id, *, crowded, number=0, spread=None, order=None):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         async with self.ran:
             self.runs.append((job_id, crowded))
             self.numbers.append(number)
+            self.orders.append(order)
             self.ran.notify_all()
         await self.gate.wait()
         self.at_once -= 1
