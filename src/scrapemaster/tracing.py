@@ -5,6 +5,7 @@ The library's own variables (`OTEL_*`) keep their meaning: headers, certificates
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -27,7 +28,9 @@ from scrapemaster.ports.tracing import Facts, Work
 #: Where OTLP/HTTP takes traces, below the endpoint (OTLP specification, section "OTLP/HTTP Request").
 _TRACES_PATH = "/v1/traces"
 #: Seconds that a process which stops gives the collector to take what is left.
-_FLUSH_SECONDS = 1.0
+_FLUSH_SECONDS = 0.5
+#: Seconds between lines of the log about a collector that does not take what is sent.
+_SAY_EVERY = 60.0
 _TRACEPARENT = "traceparent"
 _KINDS = {
     Work.REQUEST: trace.SpanKind.SERVER,
@@ -127,10 +130,11 @@ class OtelTracer:
 
 @contextmanager
 def otel_tracer(endpoint: str, role: str) -> Iterator[OtelTracer]:
-    """A tracer that sends to a collector's endpoint; `role` is what this process is. Never waits for the collector, but a second at the end.
+    """A tracer that sends to a collector's endpoint; `role` is what this process is. Never waits for the collector, but half a second at the end.
 
     No provider is set for the whole process: libraries with instruments of their own, such as docket, add no spans.
     """
+    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_Seldom())
     provider = TracerProvider(resource=_resource(role), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(traces_url(endpoint))))
     try:
@@ -140,6 +144,21 @@ def otel_tracer(endpoint: str, role: str) -> Iterator[OtelTracer]:
         flush = threading.Thread(target=provider.shutdown, daemon=True)
         flush.start()
         flush.join(_FLUSH_SECONDS)
+
+
+class _Seldom(logging.Filter):
+    """Lets a line through now and then: the exporter says of every try that it failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_at = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging`."""
+        if record.created < self._next_at:
+            return False
+        self._next_at = record.created + _SAY_EVERY
+        return True
 
 
 def traces_url(endpoint: str) -> str:

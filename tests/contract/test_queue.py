@@ -108,6 +108,16 @@ async def test_a_woken_job_runs_slices_until_one_says_none(queue):
         await recorder.runs_reach(4)
 
 
+async def test_what_ordered_a_job_is_told_to_its_slices_until_it_ends(queue):
+    recorder = Recorder(0.0, 0.3, None)
+
+    async with queue(recorder) as engine:
+        await engine.take_up(JOB, Priority.NORMAL, "00-order")
+        await recorder.runs_reach(3)
+
+    assert recorder.orders[:3] == ["00-order"] * 3
+
+
 async def test_waking_a_job_many_times_runs_one_slice_at_a_time(queue):
     recorder = Recorder(0.0, 0.0)
     recorder.gate.clear()
@@ -215,12 +225,13 @@ async def test_summoned_slices_have_numbers_of_their_own(redis_server):
     job = make_job(config=JobConfig(concurrency=24))
 
     async with fleet(redis_server.url, recorder, workers=3) as engine:
-        engine.summon(job)
+        engine.summon(job, "00-order")
         await recorder.runs_reach(2)
         engine.summon(job)
         await asyncio.sleep(1.0)
 
         assert sorted(recorder.numbers) == [1, 2]
+        assert recorder.orders == ["00-order"] * 2
         recorder.gate.set()
 
 
