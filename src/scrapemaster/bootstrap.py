@@ -32,6 +32,7 @@ from scrapemaster.fetch.throttle import Throttle as LocalThrottle
 from scrapemaster.fleet.board import RedisBoard
 from scrapemaster.fleet.bus import RedisBus
 from scrapemaster.fleet.counters import RedisCounters
+from scrapemaster.fleet.refusal import check
 from scrapemaster.fleet.registry import Registry
 from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.ports.board import Board
@@ -356,6 +357,11 @@ def redis_url_of(settings: Settings) -> str:
             "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
         )
     return settings.redis_url.get_secret_value()
+
+
+async def check_redis(settings: Settings) -> None:
+    """Raise `InvalidSetting` when the fleet's Redis will never take us; one that does not answer now is waited for later."""
+    await check(redis_url_of(settings))
 
 
 @contextlib.asynccontextmanager

@@ -20,6 +20,7 @@ from scrapemaster.bootstrap import (
     build_accounts,
     build_services,
     build_tracer,
+    check_redis,
     open_store,
     redis_url_of,
 )
@@ -109,6 +110,7 @@ async def _run_fleet(
     ]
     with build_tracer(settings, "parent"):
         pass  # only to see that it can be had
+    await check_redis(settings)
     # Before the children start, so that one of them brings the schema up to date, and one makes the admin.
     async with open_store(settings) as store:
         if listener is not None:

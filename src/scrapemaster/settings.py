@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None,
         description="Address of the Redis that joins the processes of a fleet: `redis://[user:password@]host:6379/0`, "
-        "`rediss://…` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
+        "`rediss://…?ssl_ca_certs=ca.crt` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
         "Needed by `scrapemaster api`, `worker` and `all`; without it the service runs embedded.",
     )
     browser_executable: str | None = Field(
