@@ -8,6 +8,7 @@ from scrapemaster.ports.api_keys import ApiKeyStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
 from scrapemaster.ports.users import UserStore
@@ -55,6 +56,11 @@ class Store(Protocol):
     @property
     def api_keys(self) -> ApiKeyStore:
         """Keys of programs."""
+        ...
+
+    @property
+    def proxies(self) -> ProxyStore:
+        """The proxy pool."""
         ...
 
     async def open(self) -> None:

@@ -314,7 +314,47 @@ DROP TABLE known;
 DROP TABLE recent;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY, _INCREMENTAL, _SEEN)
+_PROXIES = """
+-- url has the credentials; identity is the URL without its password.
+CREATE TABLE proxies (
+    id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    identity TEXT NOT NULL UNIQUE,
+    created_at REAL NOT NULL,
+    tier INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    enabled INTEGER NOT NULL
+) WITHOUT ROWID;
+-- How a proxy does at a host; with an empty host, the proxy itself. Sums are decayed, as of at.
+CREATE TABLE proxy_health (
+    host TEXT NOT NULL,
+    proxy TEXT NOT NULL,
+    at REAL NOT NULL,
+    good REAL NOT NULL,
+    bad REAL NOT NULL,
+    seconds REAL NOT NULL,
+    good_at REAL NOT NULL,
+    strikes INTEGER NOT NULL,
+    struck_at REAL NOT NULL,
+    until REAL NOT NULL,
+    banned INTEGER NOT NULL,
+    failing_since REAL NOT NULL,
+    PRIMARY KEY (host, proxy)
+) WITHOUT ROWID;
+CREATE INDEX proxy_health_by_proxy ON proxy_health (proxy);
+CREATE INDEX proxy_health_by_age ON proxy_health (at);
+"""
+
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _WEBHOOKS,
+    _ORDERS,
+    _ACCOUNTS,
+    _DATA_QUALITY,
+    _INCREMENTAL,
+    _SEEN,
+    _PROXIES,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

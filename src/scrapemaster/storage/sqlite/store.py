@@ -9,6 +9,7 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
 from scrapemaster.storage.sqlite.users import SqliteUsers
@@ -31,6 +32,7 @@ class SqliteStore:
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)
+        self.proxies = SqliteProxies(self._database)
 
     async def open(self) -> None:
         """See the port."""
