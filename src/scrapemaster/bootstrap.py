@@ -39,6 +39,7 @@ from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.preview import PreviewService
+from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
@@ -80,6 +81,7 @@ class ServiceApp:
     schedules: ScheduleService
     exporter: Exporter
     preview: PreviewService
+    proxies: ProxyService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -178,7 +180,8 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
+        hooks = JobHooks(store.webhooks, build_egress(settings))
+        orders = Orders(engines.get, hooks, PoolOrders(store.proxies))
         yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders))
 
 
@@ -229,8 +232,10 @@ def build_services(
     hooks = JobHooks(store.webhooks, egress)
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
     engines = build_engines(settings)
-    jobs = JobService(store, queue, watch, engines.get, hooks)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks), settings.schedules_per_user)
+    pool = PoolOrders(store.proxies)
+    proxies = ProxyService(store.proxies, egress)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
+    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
     account = build_accounts(settings, store, removals)
@@ -244,10 +249,11 @@ def build_services(
         users=account.users,
         jobs=jobs,
         results=ResultService(store),
-        monitoring=MonitoringService(store, crawler_healthy),
+        monitoring=MonitoringService(store, crawler_healthy, proxies),
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings)),
-        preview=PreviewService(engines.get, build_isolation(settings)),
+        preview=PreviewService(engines.get, build_isolation(settings), pool),
+        proxies=proxies,
     )

@@ -172,6 +172,6 @@ async def test_the_hosts_a_proxy_rests_for_are_named(store):
         {(proxy.id, host): Delta(NOW, bad=1, strike=rest) for host in ("b", "a", "c", "")}
     )
 
-    assert await store.proxies.banned_hosts(proxy.id, NOW + 1) == dict.fromkeys("abc", NOW + 60)
-    assert await store.proxies.banned_hosts(proxy.id, NOW + 1, limit=1) == {"a": NOW + 60}
-    assert await store.proxies.banned_hosts(proxy.id, NOW + 60) == {}
+    assert await store.proxies.rests(proxy.id, NOW + 1) == dict.fromkeys("abc", NOW + 60)
+    assert await store.proxies.rests(proxy.id, NOW + 1, limit=1) == {"a": NOW + 60}
+    assert await store.proxies.rests(proxy.id, NOW + 60) == {}

@@ -25,6 +25,7 @@ from scrapemaster.api.routers import (
     health,
     jobs,
     monitoring,
+    proxies,
     results,
     schedules,
     users,
@@ -55,6 +56,7 @@ _TAGS = [
     {"name": "results", "description": "Rows, in pages and in files."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
+    {"name": "proxies", "description": "The proxy pool; for admins."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
@@ -98,6 +100,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         exports,
         schedules,
         webhooks,
+        proxies,
         monitoring,
     )
     for module in routers:

@@ -20,6 +20,8 @@ MASK = "***"
 POOL = "pool"
 _POOL_TAG = "pool:"
 _LONGEST = 2_048
+#: Bytes of a user name, and of a password, that SOCKS 5 can carry (RFC 1929).
+_LONGEST_PART = 255
 
 
 class ProxyState(StrEnum):
@@ -109,13 +111,24 @@ def parse_proxy(text: str) -> str:
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if not at:
         return f"{scheme}://{place}"
-    user, colon, password = (quote(unquote(part), safe="") for part in credentials.partition(":"))
-    if not user or "%00" in user + password:
-        raise InvalidUrl("the proxy's URL has credentials without a user name")
-    return f"{scheme}://{user}{':' if colon else ''}{password}@{place}"
+    user, colon, password = credentials.partition(":")
+    try:
+        user, password = (quote(unquote(part), safe="") for part in (user, password))
+    except UnicodeEncodeError:
+        raise InvalidUrl(_CREDENTIALS) from None
+    if (
+        not user
+        or "%00" in user + password
+        or max(len(unquote(user)), len(unquote(password))) > _LONGEST_PART
+    ):
+        raise InvalidUrl(_CREDENTIALS)
+    return f"{scheme}://{user}{colon}{password}@{place}"
 
 
 _HINT = f"the proxy must be a URL with a port, such as http://proxy.example:3128 ({', '.join(SCHEMES)})"
+_CREDENTIALS = (
+    "the proxy's user name and password must be text of at most 255 characters, and there must be a user name"
+)
 
 
 def address_of(url: str) -> tuple[str, int]:

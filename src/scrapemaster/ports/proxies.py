@@ -57,5 +57,5 @@ class ProxyStore(Protocol):
         it is banned now.
         """
 
-    async def banned_hosts(self, proxy_id: ProxyId, now: float, *, limit: int = 100) -> Mapping[str, float]:
+    async def rests(self, proxy_id: ProxyId, now: float, *, limit: int = 100) -> Mapping[str, float]:
         """The hosts that a proxy rests for now, with the time each rest ends (epoch seconds)."""

@@ -12,6 +12,7 @@ from scrapemaster.domain.errors import StoreError
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import JobStatus
 from scrapemaster.ports.store import Store
+from scrapemaster.services.proxies import ProxyService
 
 _DAY = 86_400.0
 #: Seconds a part has to answer.
@@ -32,9 +33,10 @@ class Stats:
 class MonitoringService:
     """Use cases of monitoring. `crawler_healthy` says whether the crawler gave a sign of life of late."""
 
-    def __init__(self, store: Store, crawler_healthy: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, crawler_healthy: Callable[[], bool], proxies: ProxyService) -> None:
         self._store = store
         self._crawler_healthy = crawler_healthy
+        self._proxies = proxies
 
     async def stats(self, sees: UserId | None) -> Stats:
         """Figures over the caller's jobs."""
@@ -57,8 +59,8 @@ class MonitoringService:
         }
 
     async def proxies(self) -> dict[str, Any]:
-        """The proxy pool: empty."""
-        return {"total_proxies": 0, "by_status": {}}
+        """The proxy pool: how many proxies are in each state, and how they do."""
+        return await self._proxies.figures()
 
     async def store_answers(self) -> bool:
         """Whether the store answers in time."""

@@ -23,6 +23,7 @@ from scrapemaster.domain.selector import names_of
 from scrapemaster.extract.barrier import barrier_of, shell_of
 from scrapemaster.ports.engine import Engine
 from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.proxies import PoolOrders
 
 #: The base of HTML that comes without a URL; a name that never resolves (RFC 6761, section 6.4).
 NO_URL = "http://preview.invalid/"
@@ -68,8 +69,11 @@ class Preview:
 class PreviewService:
     """Runs previews, extraction always in a process of its own, so that no page and no selector can stall the API."""
 
-    def __init__(self, engine_for: Callable[[EngineName], Engine], isolation: Isolation) -> None:
+    def __init__(
+        self, engine_for: Callable[[EngineName], Engine], isolation: Isolation, pool: PoolOrders
+    ) -> None:
         self._engine_for = engine_for
+        self._pool = pool
         self._isolation = isolation
         self._running: Counter[UserId] = Counter()
 
@@ -83,6 +87,8 @@ class PreviewService:
         Raises `InvalidInput` for what no job could be made of, and `TooMany`. A page that cannot be had is no error of the call.
         """
         job, _ = await asyncio.to_thread(job_of, order, user, time.time())
+        if html is None:
+            await self._pool.check(job.config)
         engine = self._engine_for(order.engine)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))

@@ -129,7 +129,11 @@ class ConfigBody(Body):
         examples=["chrome137"],
     )
     proxy: str = Field(
-        "none", max_length=2_048, description="`none`, or the URL of a proxy (http, https, socks5)."
+        "none",
+        max_length=2_048,
+        description="`none`; `pool`, or `pool:tag`, for proxies that an admin put into the pool; or the URL of a proxy of your own "
+        "(http, https, socks5), whose address the egress policy must allow.",
+        examples=["none"],
     )
     max_duration: StrictFloat | None = Field(
         None,

@@ -171,7 +171,7 @@ class SqliteProxies:
 
         return await self._database.read(work)
 
-    async def banned_hosts(self, proxy_id: ProxyId, now: float, *, limit: int = 100) -> Mapping[str, float]:
+    async def rests(self, proxy_id: ProxyId, now: float, *, limit: int = 100) -> Mapping[str, float]:
         """See the port."""
         return await self._database.read(
             lambda connection: dict(
