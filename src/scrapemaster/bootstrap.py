@@ -23,6 +23,7 @@ from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.egress import EgressPolicy
+from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
@@ -142,9 +143,14 @@ def build_egress(settings: Settings) -> EgressPolicy:
     return EgressPolicy([ipaddress.ip_network(network) for network in settings.egress_allow])
 
 
-def build_engines(settings: Settings) -> Engines:
-    """All engines, over one throttle."""
-    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency))
+def build_proxies(settings: Settings, store: Store) -> ProxyPool:
+    """The proxy pool as this process uses it."""
+    return ProxyPool(store.proxies, ban_rest=settings.proxy_rest, longest_wait=settings.proxy_wait)
+
+
+def build_engines(settings: Settings, proxies: ProxyPool) -> Engines:
+    """All engines, over one throttle and one proxy pool."""
+    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency), proxies)
     return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
 
 
@@ -162,7 +168,7 @@ def flight_recorder(settings: Settings) -> FlightRecorder:
 async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
-        engines = build_engines(settings)
+        engines = build_engines(settings, build_proxies(settings, store))
         stack.push_async_callback(engines.close)
         isolation = build_isolation(settings)
         stack.push_async_callback(isolation.close)
@@ -231,7 +237,7 @@ def build_services(
     egress = build_egress(settings)
     hooks = JobHooks(store.webhooks, egress)
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
-    engines = build_engines(settings)
+    engines = build_engines(settings, build_proxies(settings, store))
     pool = PoolOrders(store.proxies)
     proxies = ProxyService(store.proxies, egress)
     jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)

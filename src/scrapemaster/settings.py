@@ -82,6 +82,18 @@ class Settings(BaseSettings):
     host_concurrency: int = Field(
         32, ge=1, le=1_000, description="Requests under way at once to one host, over all jobs of a crawler."
     )
+    proxy_rest: float = Field(
+        60.0,
+        ge=1,
+        le=3_600,
+        description="Seconds a proxy of the pool rests for a host that banned it; doubled for each ban in a row, an hour at most.",
+    )
+    proxy_wait: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds a job waits for proxies when all of them rest; if the first is free later than that, its pages fail.",
+    )
     crawler_places: int = Field(
         64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."
     )

@@ -80,8 +80,9 @@ def tinyproxy(
     credentials: str | None = "ada:s3cret",
     port: int | None = None,
     refuse: str | None = None,
+    outgoing: str | None = None,
 ) -> Iterator[RunningProxy]:
-    """An HTTP proxy. `refuse`: a pattern of hosts that it answers 403 for."""
+    """An HTTP proxy. `refuse`: a pattern of hosts that it answers 403 for; `outgoing`: the address it comes from."""
     program = _program("tinyproxy")
     port = port or free_port()
     log = folder / f"tinyproxy{port}.log"
@@ -99,6 +100,8 @@ def tinyproxy(
         rules = folder / f"tinyproxy{port}.filter"
         rules.write_text(f"{refuse}\n")
         lines += [f'Filter "{rules}"', "FilterDefaultDeny No"]
+    if outgoing is not None:
+        lines.append(f"Bind {outgoing}")
     config = folder / f"tinyproxy{port}.conf"
     config.write_text("\n".join(lines) + "\n")
     user = f"{credentials}@" if credentials else ""
@@ -107,7 +110,7 @@ def tinyproxy(
 
 
 @contextlib.contextmanager
-def dante(folder: Path, *, port: int | None = None) -> Iterator[RunningProxy]:
+def dante(folder: Path, *, port: int | None = None, outgoing: str = "127.0.0.1") -> Iterator[RunningProxy]:
     """A SOCKS 5 proxy for anybody: Dante knows only the accounts of the system."""
     program = _program("danted", "sockd")
     port = port or free_port()
@@ -118,7 +121,7 @@ def dante(folder: Path, *, port: int | None = None) -> Iterator[RunningProxy]:
         f"""
 logoutput: {log}
 internal: 127.0.0.1 port = {port}
-external: 127.0.0.1
+external: {outgoing}
 socksmethod: none
 clientmethod: none
 user.privileged: {me}

@@ -21,7 +21,7 @@ class Run:
     """A job's compiled plan, page source, link memory and rate. All of it can be made anew.
 
     `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
-    with too many of them.
+    with too many of them. `waited_for`: why pages were put back of late.
     """
 
     def __init__(self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder) -> None:
@@ -37,6 +37,7 @@ class Run:
         self.recorder = recorder
         self.isolated = self.plan.slow
         self.links_cut = 0
+        self.waited_for = ""
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()

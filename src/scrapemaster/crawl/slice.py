@@ -12,7 +12,7 @@ import structlog
 
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
-from scrapemaster.domain.errors import GiveUpPage, LeaseLost
+from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
@@ -134,6 +134,10 @@ class Slice:
                 if await self._postponed(leased):
                     continue
                 outcome = await self._work.work(leased)
+            except PostponePage as postponed:
+                self._run.waited_for = str(postponed)
+                await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=postponed.until)
+                continue
             except Exception as error:  # noqa: BLE001 -- a fault of ours must fail the page, not the job
                 outcome = self._fault(leased, error)
             finally:

@@ -33,6 +33,7 @@ class StopReason(StrEnum):
     ALL_PAGES_FAILED = "all_pages_failed"
     BLOCKED = "blocked"
     ROBOTS_DENIED = "robots_denied"
+    PROXIES_EXHAUSTED = "proxies_exhausted"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -231,8 +232,11 @@ def ending_of(counters: Counters, max_pages: int, reasons: Mapping[str, int]) ->
 
     `reasons` counts the failed and skipped pages by reason code. A job that fetched nothing is failed:
     `robots_denied` when that was so for all of its pages, `blocked` when all were block pages or challenges, else
-    `all_pages_failed`.
+    `all_pages_failed`. One that lacked proxies for some page is `proxies_exhausted`, whatever else was fetched.
     """
+    if reasons.get("proxies_exhausted"):
+        status = JobStatus.COMPLETED if counters.fetched else JobStatus.FAILED
+        return status, StopReason.PROXIES_EXHAUSTED
     if counters.fetched == 0:
         if reasons and set(reasons) <= {"robots_denied"}:
             return JobStatus.FAILED, StopReason.ROBOTS_DENIED

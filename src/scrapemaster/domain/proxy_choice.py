@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scrapemaster.domain.ids import ProxyId
 from scrapemaster.domain.proxy import Proxy
 from scrapemaster.domain.proxy_health import Health
 
@@ -20,6 +21,12 @@ _BANS = frozenset({"blocked", "challenge"})
 _UNCLEAR = frozenset(
     "proxy_refused timeout connection_refused connection_reset connection_failed network_error tls_error bad_response "
     "body_incomplete body_broken empty_body".split()
+)
+
+
+#: Reasons for which neither the proxy nor the site was asked.
+UNASKED = frozenset(
+    "egress_denied dns_failure dns_timeout robots_denied robots_unreachable bad_request".split()
 )
 
 
@@ -45,8 +52,10 @@ class Candidate:
         return max(self.own.until, self.here.until)
 
 
-def choose(candidates: Iterable[Candidate], now: float, chance: float) -> Candidate | None:
-    """The proxy for a request; None when none may be used now.
+def choose(
+    candidates: Iterable[Candidate], now: float, chance: float, used: Collection[ProxyId] = ()
+) -> Candidate | None:
+    """The proxy for a request; None when none may be used now, or in its tier all are `used`, which is no reason to take a dearer one.
 
     Of the lowest tier that has a usable one; within it by lot, weighted by what is to be expected (success, then speed): a good one comes
     often, a fresh one is tried, one on trial seldom. `chance` is from [0, 1).
@@ -55,7 +64,9 @@ def choose(candidates: Iterable[Candidate], now: float, chance: float) -> Candid
     if not usable:
         return None
     tier = min(candidate.proxy.tier for candidate in usable)
-    usable = [candidate for candidate in usable if candidate.proxy.tier == tier]
+    usable = [one for one in usable if one.proxy.tier == tier and one.proxy.id not in used]
+    if not usable:
+        return None
     weights = [weight_of(candidate, now) for candidate in usable]
     left = chance * sum(weights)
     for candidate, weight in zip(usable, weights, strict=True):

@@ -14,7 +14,7 @@ import orjson
 from scrapemaster.crawl.isolated_messages import Done, Matches, PlanSpec, Task, pack
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.process import check_kind, error_of
-from scrapemaster.domain.errors import InvalidInput, PageError, TooMany
+from scrapemaster.domain.errors import InvalidInput, PageError, PostponePage, TooMany
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import EngineName, Job
 from scrapemaster.domain.page import Page
@@ -119,6 +119,8 @@ class PreviewService:
                 barrier = barrier_of(page, url, thorough=True) or shell_of(page)
                 if barrier is not None:
                     raise error_of(page, barrier)
+        except PostponePage as error:
+            preview.error = PreviewError("proxies_exhausted", str(error))
         except PageError as error:
             if error.page is not None and (barrier := barrier_of(error.page, url)) is not None:
                 error = error_of(error.page, barrier)

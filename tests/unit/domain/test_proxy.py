@@ -230,6 +230,8 @@ def test_cheap_tiers_go_first_and_dear_ones_when_no_cheap_one_can(chance):
     assert choose([dear, cheap], NOW, chance) is cheap
     assert choose([dear, replace(cheap, here=struck(NOW))], NOW, chance) is dear
     assert choose([dear, replace(cheap, proxy=proxy("cheap", enabled=False))], NOW, chance) is dear
+    assert choose([dear, cheap], NOW, chance, {"cheap"}) is None
+    assert choose([dear, cheap, fresh("other")], NOW, chance, {"cheap"}).proxy.id == "other"
 
 
 @settings(deadline=None)
