@@ -41,6 +41,7 @@ from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
+from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
@@ -61,6 +62,7 @@ class CrawlerApp:
     runner: SliceRunner
     dispatcher: Dispatcher
     scheduler: Scheduler
+    keeper: ProxyKeeper
 
 
 @dataclass(slots=True, frozen=True)
@@ -154,6 +156,11 @@ def build_engines(settings: Settings, proxies: ProxyPool) -> Engines:
     return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
 
 
+def build_proxy_service(settings: Settings, store: Store) -> ProxyService:
+    """The use cases of the proxy pool over an open store."""
+    return ProxyService(store.proxies, build_egress(settings))
+
+
 def build_isolation(settings: Settings) -> Isolation:
     """The processes for pages that could hang or crash whoever works on them."""
     return Isolation(settings.extract_seconds, settings.extract_memory)
@@ -188,7 +195,8 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
         )
         hooks = JobHooks(store.webhooks, build_egress(settings))
         orders = Orders(engines.get, hooks, PoolOrders(store.proxies))
-        yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders))
+        keeper = ProxyKeeper(store.proxies, build_egress(settings))
+        yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders), keeper)
 
 
 @dataclass(slots=True, frozen=True)
@@ -239,7 +247,7 @@ def build_services(
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
     engines = build_engines(settings, build_proxies(settings, store))
     pool = PoolOrders(store.proxies)
-    proxies = ProxyService(store.proxies, egress)
+    proxies = build_proxy_service(settings, store)
     jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
     schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.

@@ -18,6 +18,7 @@ from scrapemaster.engines.http import HttpEngine
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.storage.sqlite.store import SqliteStore
 
 LOOPBACK = ip_network("127.0.0.1/32")
@@ -296,3 +297,25 @@ async def test_several_crawlers_share_what_they_learn(site, store):
             await source(two, "http://shop.test/page", proxy="pool").fetch("http://shop.test/page")
 
     assert asked == len(limited.asked) == 1
+
+
+async def test_a_keeper_brings_back_what_rests_or_is_dead_and_lets_rest_longer_what_does_not_answer(
+    site, store
+):
+    async with recorder(("127.0.0.1", site.port)) as proxy:
+        back, gone, banned = await pooled(
+            store, proxy.url("http"), f"http://127.0.0.1:{free_port()}", proxy.url("socks5")
+        )
+        strike = Delta(1_000.0, bad=1, strike=Strike(1_000.0, 10.0))
+        dead = Delta(9_000.0, bad=1, strike=Strike(9_000.0, 10.0))
+        await store.proxies.report({(back, ""): strike, (gone, ""): strike, (banned, "shop.test"): strike})
+        await store.proxies.report({(back, ""): dead})
+        keeper = ProxyKeeper(store.proxies, EgressPolicy([LOOPBACK], resolver=resolver))
+
+        assert await keeper.check_due(1_005.0) == 0
+        assert await keeper.check_due(20_000.0) == 2
+
+    standings = await store.proxies.standings(20_000.0)
+    assert (standings[back].health.on_trial, standings[back].health.dead) == (False, False)
+    assert (standings[gone].health.strikes, standings[banned].health.strikes) == (2, 0)
+    assert await keeper.check_due(20_000.0) == 0

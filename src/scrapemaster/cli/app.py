@@ -7,7 +7,7 @@ import sys
 import typer
 
 from scrapemaster import __version__
-from scrapemaster.cli import demo_site, scrape, serve, user
+from scrapemaster.cli import demo_site, proxy, scrape, serve, user
 from scrapemaster.domain.errors import ScrapeMasterError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("serve")(serve.serve_command)
 app.command("scrape")(scrape.scrape_command)
 app.command("demo-site")(demo_site.demo_site_command)
 app.add_typer(user.app, name="user")
+app.add_typer(proxy.app, name="proxy")
 
 
 @app.command("version")

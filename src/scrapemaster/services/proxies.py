@@ -137,9 +137,9 @@ class ProxyService:
                 raise InvalidUrl(str(error), ("url",)) from None
         checked = await check_proxy(proxy.url, self._egress, page)
         now = time.time()
-        deltas: dict[HealthKey, Delta] = {(proxy_id, ""): _delta_of(checked, now)}
+        deltas: dict[HealthKey, Delta] = {(proxy_id, ""): delta_of(checked, now)}
         if page is not None and checked.ok:
-            deltas[proxy_id, host_of(page)] = _delta_of(checked, now)
+            deltas[proxy_id, host_of(page)] = delta_of(checked, now)
         await self._store.report(deltas)
         return checked, await self.get(proxy_id)
 
@@ -192,7 +192,8 @@ def _parsed(text: str, where: tuple[str | int, ...]) -> str:
         raise InvalidUrl(str(error), where) from None
 
 
-def _delta_of(checked: Checked, now: float) -> Delta:
+def delta_of(checked: Checked, now: float) -> Delta:
+    """What a check adds to a proxy's health."""
     if checked.ok:
         return Delta(now, good=1, seconds=checked.seconds, good_at=now, cleared=True)
     return Delta(now, bad=1, strike=Strike(now, UNREACHABLE_REST))

@@ -89,6 +89,7 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                     queue.until_broken(),
                     app.dispatcher.run(),
                     app.scheduler.run_forever(),
+                    app.keeper.run_forever(),
                 )
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
