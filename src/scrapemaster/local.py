@@ -58,7 +58,7 @@ async def crawled(
     `allow` opens networks that are not public, as SCRAPEMASTER_EGRESS_ALLOW does.
     """
     with TemporaryDirectory(prefix="scrapemaster-") as folder:
-        settings = load_settings(data_dir=folder, egress_allow=allow)
+        settings = load_settings(data_dir=folder, egress_allow=allow).model_copy(update={"mongodb_url": None})
         job, seeds = job_of(order, _LOCAL_USER, time.time())
         async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
             engines = build_engines(settings, build_proxies(settings, store))

@@ -14,9 +14,10 @@ OPEN = {
     ("post", "/api/v1/auth/login"),
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("get", "/metrics"),
 }
 #: Routes that only an admin may use: by the beginning of their path.
-ADMIN = ("/api/v1/users", "/api/v1/proxies")
+ADMIN = ("/api/v1/users", "/api/v1/proxies", "/api/v1/monitoring/workers")
 
 
 def made(answer):

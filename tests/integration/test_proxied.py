@@ -7,7 +7,6 @@ from ipaddress import ip_address, ip_network
 import pytest
 from awkward import awkward_site
 from benchmarks.manual_server import free_port
-from proxies import recorder
 
 from scrapemaster.domain.errors import GiveUpPage, PageError, PostponePage
 from scrapemaster.domain.ids import UserId, new_job_id, new_proxy_id
@@ -20,6 +19,7 @@ from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.storage.sqlite.store import SqliteStore
+from servers.proxies import recorder
 
 LOOPBACK = ip_network("127.0.0.1/32")
 PUBLIC = "93.184.216.34"
@@ -56,10 +56,13 @@ async def store(tmp_path):
 async def engine(store=None, allow=(LOOPBACK,), **pool):
     proxies = None if store is None else ProxyPool(store.proxies, **pool)
     made = HttpEngine(EgressPolicy(list(allow), resolver=resolver), Throttle(32), proxies)
+    made.tell = proxies.close if proxies else None  # the pool's, which engines share
     try:
         yield made
     finally:
         await made.close()
+        if proxies is not None:
+            await proxies.close()
 
 
 def source(made, url, **config):
@@ -156,6 +159,7 @@ async def test_H06_the_proxys_own_address_goes_through_the_policy(site, store, p
     assert own.reason == "egress_denied"
     assert "the job's proxy" in own.detail
     assert "s3cret" not in own.detail + str(caught.value)
+        await made.tell()
     standing = (await store.proxies.standings(0.0))[proxy_id]
     assert standing.health.strikes == 1
 
@@ -230,6 +234,7 @@ async def test_a_429_over_the_pool_holds_up_its_proxy_and_a_503_the_whole_host(s
         for _ in range(4):
             await asyncio.wait_for(opened.fetch("http://shop.test/page"), 10)
         ready_at = opened.ready_at("http://shop.test/page")
+        await made.tell()
     health = await store.proxies.health(["shop.test"])
 
     assert len(limited.asked) == 1
@@ -290,7 +295,7 @@ async def test_several_crawlers_share_what_they_learn(site, store):
         opened = source(one, "http://shop.test/page", proxy="pool")
         for _ in range(4):
             await opened.fetch("http://shop.test/page")
-        await one.close()  # tells what it has not told yet
+        await one.tell()
         assert (await store.proxies.health(["shop.test"]))[first, "shop.test"].strikes == 1
         asked = len(limited.asked)
         for _ in range(8):

@@ -5,7 +5,8 @@ import time
 import pytest
 import requests
 from benchmarks.service import Service
-from proxies import dante, tinyproxy
+
+from servers.proxies import dante, tinyproxy
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import time
 import pytest
 from benchmarks.service import Service
 from guarded import guarded_site
-from proxies import dante, tinyproxy
+
+from servers.proxies import dante, tinyproxy
 
 ONE, TWO, THREE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 

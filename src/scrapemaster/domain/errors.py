@@ -17,9 +17,10 @@
     │   └── GiveUpPage            the same request will fail again
     ├── PostponePage              not now, for no fault of the page: put it back until a time, uncounted
     ├── LeaseLost                 another holder works on it: drop the work
-    └── StoreError                the store failed
-        ├── StoreUnavailable      retry later
-        └── StoreBroken           stop and tell the operator
+    ├── StoreError                the store failed
+    │   ├── StoreUnavailable      retry later
+    │   └── StoreBroken           stop and tell the operator
+    └── RedisUnavailable          Redis does not answer: wait, or do without
 
 An error says its policy; which HTTP status it becomes is decided in `api.errors` alone.
 """
@@ -176,3 +177,7 @@ class StoreUnavailable(StoreError):
 
 class StoreBroken(StoreError):
     """The store cannot be used until a person acts (disk full, corrupt file, newer version)."""
+
+
+class RedisUnavailable(ScrapeMasterError):
+    """Redis does not answer. What it carries is disposable: do without it, or wait where politeness asks for that."""

@@ -12,6 +12,7 @@ UserId = NewType("UserId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 ScheduleId = NewType("ScheduleId", str)
 ProxyId = NewType("ProxyId", str)
+ArtefactId = NewType("ArtefactId", str)
 
 
 def uuid7(now: float | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId, ScheduleId, UserId
+from scrapemaster.domain.rendering import Rendering
 from scrapemaster.domain.selector import Selector
 
 
@@ -119,7 +120,7 @@ class JobConfig:
     sitemap: bool = False
     sort_query: bool = False
     verify_tls: bool = True
-    browser: Mapping[str, Any] = field(default_factory=dict)
+    browser: Rendering = field(default_factory=Rendering)
     formats: Sequence[str] = ("data",)
     incremental: bool = False
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,23 +16,15 @@ from scrapemaster.domain.url import join_url, origin_of, parse_url
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.session import Session, Site
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
+from scrapemaster.ports.throttle import Throttle
 
 USER_AGENT = "Mozilla/5.0 (compatible; ScrapeMaster/0.1)"
-MAX_REDIRECTS = 10
-#: The longest a server may make us wait by Retry-After, in seconds.
-MAX_RETRY_AFTER = 3_600.0
 #: Seconds for which a site's vetting is remembered.
 _VETTED_SECONDS = 60.0
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Worth trying again: the server says that it is at fault, or busy.
-_RETRY_STATUS = frozenset({408, 425, 429})
-_PERMANENT_5XX = frozenset({501, 505, 511})
 #: A body that small is read before its connection is used again; a larger one is not worth it.
 _DRAIN = 16_384
-#: Statuses with which block pages and challenges are sent: what stands in their bodies tells more.
-_TELLING = frozenset({401, 403, 405, 429, 503})
-_HEAD_BYTES = 65_536
+#: Seconds for the beginning of a refusal's body.
 _HEAD_SECONDS = 3.0
 #: Headers of a job that say nothing secret and may go to any site.
 _HARMLESS = frozenset(
@@ -91,12 +81,9 @@ class HttpFetcher:
         self._throttle = throttle
         self._pool = pool
         self._config = config
-        self._home = {origin_of(url) for url in home}
-        self._home |= {_upgraded(origin) for origin in self._home}
+        self._home = home_origins(home)
         self._secret_headers = dict(config.headers)
-        self._open_headers = {
-            name: value for name, value in config.headers.items() if name.lower() in _HARMLESS
-        }
+        self._open_headers = harmless(config.headers)
         self.session = self.new_session()
 
     def new_session(self, pooled: Proxy | None = None) -> Session:
@@ -191,17 +178,17 @@ class HttpFetcher:
                 return status, _unpacked(LazyHeaders(response.headers)), body
             head = b""
             length = response.content_length
-            if status in _TELLING:
+            if status in TELLING:
                 head = await _head_of(response)
             elif length is not None and length <= _DRAIN:
                 await response.bytes()
             else:
                 await response.close()
         headers_of = LazyHeaders(response.headers)
-        if status in _REDIRECTS and (location := response.headers.get("location")) is not None:
-            return _target(url, bytes(location), status)
+        if status in REDIRECTS and (location := response.headers.get("location")) is not None:
+            return redirect_target(url, bytes(location), status)
         error = self._refusal(status, headers_of, session, site)
-        if status in _TELLING:
+        if status in TELLING:
             error.page = Page(url, status, headers_of, head, 0.0, time.time())
         raise error
 
@@ -209,15 +196,13 @@ class HttpFetcher:
         """What a status that brings no page means."""
         if status == 407 and session.proxy is not None:
             return RetryPage("proxy_error", "the proxy refuses the credentials", status)
-        reason, detail = f"http_{status}", f"the server answered {status}"
-        if status in _RETRY_STATUS or (status >= 500 and status not in _PERMANENT_5XX):
-            retry_after = parse_retry_after(headers.get("retry-after"), time.time())
+
+        def pause(seconds: float) -> None:
             # 429 speaks to an address: over the pool it holds up the proxy that was told so, and not the host.
-            if retry_after is not None and (status == 503 or (status == 429 and session.pooled is None)):
-                self._throttle.pause(site.host, retry_after)
-                detail += f" and asked to wait {retry_after:.0f} s"
-            return RetryPage(reason, detail, status, retry_after)
-        return GiveUpPage(reason, detail, status)
+            if status != 429 or session.pooled is None:
+                self._throttle.pause(site.host, seconds)
+
+        return refusal(status, headers.get("retry-after"), pause)
 
     @staticmethod
     def _check_address(response: Any, site: Site) -> None:
@@ -269,12 +254,23 @@ def _resolved_here(proxy: str | None) -> str | None:
     return proxy.replace("socks5h://", "socks5://", 1) if proxy is not None else None
 
 
+def home_origins(urls: Iterable[str]) -> set[str]:
+    """The origins that a job's secret headers and cookies are meant for: its URLs', and the same over https."""
+    origins = {origin_of(url) for url in urls}
+    return origins | {_upgraded(origin) for origin in origins}
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a job's headers that say nothing secret and may go to any site."""
+    return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
+
+
 async def _head_of(response: Any) -> bytes:
     """The beginning of the body of a refusal; nothing, if it does not come soon."""
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
             with translated():
-                return await read_body(response, _HEAD_BYTES, truncate=True)
+                return await read_body(response, HEAD_BYTES, truncate=True)
     except (PageError, TimeoutError):
         return b""
 
@@ -293,7 +289,7 @@ def _upgraded(origin: str) -> str:
     return f"https://{rest}" if scheme == "http" and ":" not in rest.rpartition("]")[2] else origin
 
 
-def _target(url: str, location: bytes, status: int) -> str:
+def redirect_target(url: str, location: bytes, status: int) -> str:
     """Where a redirect leads; raises `GiveUpPage` if nowhere we go."""
     try:
         text = location.decode("utf-8")
@@ -308,23 +304,3 @@ def _target(url: str, location: bytes, status: int) -> str:
             raise GiveUpPage("bad_redirect", f"redirected to {shown!r}: {error}", status) from None
         raise GiveUpPage("bad_redirect", f"redirected to {shown!r}, which cannot be followed", status)
     return target
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait (RFC 9110, section 10.2.3): a number or a date; at most an hour. None when absent or absurd.
-
-    `now` is epoch seconds.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:12]), MAX_RETRY_AFTER)
-    try:
-        then = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    wait = (then - datetime.fromtimestamp(now, UTC)).total_seconds()
-    return min(max(0.0, wait), MAX_RETRY_AFTER)

@@ -29,7 +29,7 @@ class Site:
     vetted_until: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
     """Cookies, browser profile, user agent and proxy, used together and given up together when a site blocks one of them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from scrapemaster.ports.api_keys import ApiKeyStore
+from scrapemaster.ports.artefacts import ArtefactStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
@@ -31,6 +32,11 @@ class Store(Protocol):
     @property
     def results(self) -> ResultStore:
         """Rows."""
+        ...
+
+    @property
+    def artefacts(self) -> ArtefactStore:
+        """Files made of pages."""
         ...
 
     @property

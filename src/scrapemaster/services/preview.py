@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,16 +70,22 @@ class PreviewService:
     """Runs previews, extraction always in a process of its own, so that no page and no selector can stall the API."""
 
     def __init__(
-        self, engine_for: Callable[[EngineName], Engine], isolation: Isolation, pool: PoolOrders
+        self,
+        engine_for: Callable[[EngineName], Engine],
+        isolation: Isolation,
+        pool: PoolOrders,
+        close_engines: Callable[[], Awaitable[None]],
     ) -> None:
         self._engine_for = engine_for
         self._pool = pool
         self._isolation = isolation
+        self._close_engines = close_engines
         self._running: Counter[UserId] = Counter()
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the processes, browsers among them."""
         await self._isolation.close()
+        await self._close_engines()
 
     async def preview(self, order: JobOrder, html: str | None, user: UserId) -> Preview:
         """Fetch the order's only URL (or take `html` as its body) and run the selectors on it.

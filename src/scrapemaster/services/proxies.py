@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from scrapemaster.domain.errors import GiveUpPage, InvalidInput, InvalidUrl, NotFound, RetryPage
 from scrapemaster.domain.ids import ProxyId, new_proxy_id
 from scrapemaster.domain.job import JobConfig
@@ -30,8 +28,6 @@ from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.proxy_check import Checked, check_proxy
 from scrapemaster.ports.proxies import HealthKey, ProxyStore
-
-log = structlog.get_logger(__name__)
 
 #: Proxies a pool may have.
 AT_MOST = 10_000
@@ -80,7 +76,6 @@ class ProxyService:
             Proxy(new_proxy_id(), url, now + index / 1e6, tier, tags) for index, url in enumerate(normal)
         ]
         await self._store.add(proxies, limit=AT_MOST)
-        log.info("proxies.added", count=len(proxies))
         return [PooledProxy(proxy, Standing(), now) for proxy in proxies]
 
     async def find(

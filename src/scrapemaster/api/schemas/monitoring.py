@@ -55,3 +55,18 @@ class SystemAnswer(Answer):
     store: str = Field(examples=["healthy"])
     crawler: str = Field(examples=["healthy"])
     timestamp: datetime
+
+
+class WorkerAnswer(Answer):
+    """A process that crawls."""
+
+    id: str = Field(description="New with each start.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
+    host: str = Field(examples=["crawler-3"])
+    pid: int = Field(examples=[4711])
+    version: str = Field(examples=["0.1.0"])
+    started_at: datetime
+    last_seen: datetime = Field(
+        description="Its last sign of life; after two seconds without it is not listed."
+    )
+    slices: int = Field(description="Slices of jobs under way.", examples=[3])
+    pages_per_second: float = Field(examples=[412.5])

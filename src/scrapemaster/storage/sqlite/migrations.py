@@ -314,6 +314,24 @@ DROP TABLE known;
 DROP TABLE recent;
 """
 
+_ARTEFACTS = """
+-- key as in requests, with the artefact's own sequence number; its bytes lie in chunks.
+CREATE TABLE artefacts (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE artefact_chunks (
+    artefact INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (artefact, part)
+);
+"""
+
 _PROXIES = """
 -- url has the credentials; identity is the URL without its password.
 CREATE TABLE proxies (
@@ -353,6 +371,7 @@ STEPS: tuple[str, ...] = (
     _DATA_QUALITY,
     _INCREMENTAL,
     _SEEN,
+    _ARTEFACTS,
     _PROXIES,
 )
 

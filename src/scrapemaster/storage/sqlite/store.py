@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
+from scrapemaster.storage.sqlite.artefacts import SqliteArtefacts
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
@@ -27,6 +28,7 @@ class SqliteStore:
         self.jobs = SqliteJobs(self._database)
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
+        self.artefacts = SqliteArtefacts(self._database)
         self.log = SqliteJobLog(self._database)
         self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
