@@ -155,11 +155,11 @@ async def test_H06_the_proxys_own_address_goes_through_the_policy(site, store, p
         (proxy_id,) = await pooled(store, f"http://ada:s3cret@{place}")
         with pytest.raises((PostponePage, GiveUpPage)) as caught:
             await source(made, "http://shop.test/page", proxy="pool").fetch("http://shop.test/page")
+        await made.tell()
 
     assert own.reason == "egress_denied"
     assert "the job's proxy" in own.detail
     assert "s3cret" not in own.detail + str(caught.value)
-        await made.tell()
     standing = (await store.proxies.standings(0.0))[proxy_id]
     assert standing.health.strikes == 1
 
