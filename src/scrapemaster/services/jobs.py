@@ -142,10 +142,24 @@ def _with_identity(config: JobConfig) -> JobConfig:
             f"{', '.join(name for name in impersonations() if name.startswith(('chrome14', 'firefox14', 'safari18')))}",
             ("config", "impersonate"),
         )
+    if config.impersonate is not None:
+        _refuse_contradictions(config)
     try:
         return replace(config, proxy=checked_choice(config.proxy))
     except InvalidInput as error:
         raise InvalidInput(str(error), ("config", "proxy")) from None
+
+
+def _refuse_contradictions(config: JobConfig) -> None:
+    """Raise `InvalidInput` when something of the config says another browser than the one that is imitated."""
+    says = "says the name of its browser in more than one place: leave it out, or leave impersonate out"
+    if config.user_agent is not None:
+        raise InvalidInput(f"user_agent cannot go with impersonate, which {says}", ("config", "user_agent"))
+    for name in config.headers:
+        if name.lower() == "user-agent" or name.lower().startswith("sec-ch-"):
+            raise InvalidInput(
+                f"the header {name} cannot go with impersonate, which {says}", ("config", "headers")
+            )
 
 
 class JobService:

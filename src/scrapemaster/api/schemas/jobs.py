@@ -122,7 +122,8 @@ class ConfigBody(Body):
     impersonate: str | None = Field(
         None,
         max_length=64,
-        description="Browser whose TLS, HTTP/2 and headers are imitated.",
+        description="Browser whose TLS, HTTP/2 and headers are imitated, its `User-Agent` among them: so `user_agent` and headers "
+        "that name a browser cannot go with it. `Accept-Language` can.",
         examples=["chrome137"],
     )
     proxy: str = Field(
