@@ -29,6 +29,7 @@ from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
+from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.proxies import ProxyPool
@@ -198,7 +199,8 @@ def build_proxies(settings: Settings, store: Store) -> ProxyPool:
 def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | None = None) -> Engines:
     """All engines, over one proxy pool and one throttle: this process's own if none is given."""
     egress, throttle = build_egress(settings), throttle or LocalThrottle(settings.host_concurrency)
-    http = HttpEngine(egress, throttle, proxies)
+    adaptive = AdaptiveThrottle(throttle, settings.host_concurrency)
+    http = HttpEngine(egress, throttle, proxies, adaptive)
     rules = PoolRules(
         executable=settings.browser_executable,
         sandbox=settings.browser_sandbox,
@@ -209,7 +211,7 @@ def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | N
         recycle_memory=settings.browser_recycle_memory * 1024 * 1024,
         idle_seconds=settings.browser_idle_seconds,
     )
-    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies)
+    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
     engines: dict[EngineName, Engine] = {
         EngineName.HTTP: http,
         EngineName.AUTO: http,

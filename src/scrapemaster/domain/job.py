@@ -95,7 +95,8 @@ def check_transition(source: JobStatus, target: JobStatus) -> None:
 class JobConfig:
     """How a job crawls. The public schema (`api.schemas`) bounds and documents each value.
 
-    `None` in `max_depth`, `max_duration` means no limit; in `allowed_domains`, the start URLs' hosts. Times are in seconds.
+    `None` in `max_depth`, `max_duration` means no limit; in `allowed_domains`, the start URLs' hosts; in `adaptive_throttle`, what
+    the engine does by itself. Times are in seconds.
     """
 
     max_pages: int = 1
@@ -123,6 +124,7 @@ class JobConfig:
     browser: Rendering = field(default_factory=Rendering)
     formats: Sequence[str] = ("data",)
     incremental: bool = False
+    adaptive_throttle: bool | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -193,6 +195,12 @@ class Job:
     retry_of: JobId | None = None
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the job asks a host for as much at once as that answers well; by itself, `auto` does."""
+        asked = self.config.adaptive_throttle
+        return self.engine is EngineName.AUTO if asked is None else asked
 
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""

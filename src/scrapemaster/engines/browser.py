@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -13,6 +14,7 @@ from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of
 from scrapemaster.domain.url import host_of
 from scrapemaster.engines.way import Way
+from scrapemaster.fetch.adaptive import adapts
 from scrapemaster.fetch.browser.chromium import find_chromium
 from scrapemaster.fetch.browser.cookies import CookieJar
 from scrapemaster.fetch.browser.driver import check_installed
@@ -47,11 +49,13 @@ class BrowserEngine:
         rules: PoolRules,
         page_bytes: int,
         proxies: ProxyPool | None = None,
+        *,
+        adaptive: Throttle | None = None,
     ) -> None:
         self._proxies = proxies
         self.pool = Pool(rules)
         self._egress = egress
-        self._throttle = throttle
+        self._throttles = (throttle, adaptive or throttle)
         self._rules = rules
         self._page_bytes = page_bytes
         self._clients = ClientPool()
@@ -67,12 +71,13 @@ class BrowserEngine:
 
     def open(self, job: Job) -> BrowserPageSource:
         """See `ports.engine.Engine`."""
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, self._throttle, self._clients)
+        throttle = self._throttles[job.adaptive]
+        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._clients)
         way = Way(job.config, fetcher, self._proxies)
         rules = SiteRules(job.config, way, self._robots)
         self.pool.join()
         return BrowserPageSource(
-            job, way, rules, self._egress, self._throttle, pool=self.pool, page_bytes=self._page_bytes
+            job, way, rules, self._egress, throttle, pool=self.pool, page_bytes=self._page_bytes
         )
 
     async def close(self) -> None:
@@ -101,6 +106,7 @@ class BrowserPageSource:
         self._rules = rules
         self._egress = egress
         self._throttle = throttle
+        self._adapting = adapts(throttle)
         self._pool = pool
         self._open = True
         home = home_origins(job.urls)
@@ -162,11 +168,24 @@ class BrowserPageSource:
             await self._vet_proxy(session.pooled)
         for _ in range(_TRIES - 1):
             try:
-                return await self._visit(url, host, session)
+                return await self._told(url, host, session)
             except RetryPage as error:
                 if error.reason != "browser_crashed":
                     raise
-        return await self._visit(url, host, session)
+        return await self._told(url, host, session)
+
+    async def _told(self, url: str, host: str, session: Session) -> Page:
+        """Visit, and tell the throttle that adapts what came of it."""
+        if self._adapting is None:
+            return await self._visit(url, host, session)
+        began, proxied = time.monotonic(), session.pooled is not None
+        try:
+            page = await self._visit(url, host, session)
+        except PageError as error:
+            self._adapting.told(host, time.monotonic() - began, error, proxied=proxied)
+            raise
+        self._adapting.told(host, page.elapsed, proxied=proxied)
+        return page
 
     async def _vet_proxy(self, proxy: Proxy) -> None:
         try:

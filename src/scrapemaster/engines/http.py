@@ -16,13 +16,22 @@ from scrapemaster.ports.throttle import Throttle
 
 
 class HttpEngine:
-    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`."""
+    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`.
+
+    `adaptive` is the throttle of jobs that adapt, over the other one.
+    """
 
     name = "http"
 
-    def __init__(self, egress: EgressPolicy, throttle: Throttle, proxies: ProxyPool | None = None) -> None:
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        throttle: Throttle,
+        proxies: ProxyPool | None = None,
+        adaptive: Throttle | None = None,
+    ) -> None:
         self._egress = egress
-        self._throttle = throttle
+        self._throttles = (throttle, adaptive or throttle)
         self._proxies = proxies
         self._pool = ClientPool()
         self._robots = RobotsCache()
@@ -32,9 +41,10 @@ class HttpEngine:
 
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, self._throttle, self._pool)
+        throttle = self._throttles[job.adaptive]
+        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
         way = Way(job.config, fetcher, self._proxies)
-        return HttpPageSource(way, SiteRules(job.config, way, self._robots), self._throttle)
+        return HttpPageSource(way, SiteRules(job.config, way, self._robots), throttle)
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""

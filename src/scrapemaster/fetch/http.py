@@ -13,6 +13,7 @@ from scrapemaster.domain.job import JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of, is_pool
 from scrapemaster.domain.url import join_url, origin_of, parse_url
+from scrapemaster.fetch.adaptive import adapts
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.session import Session, Site
@@ -79,6 +80,7 @@ class HttpFetcher:
     ) -> None:
         self._egress = egress
         self._throttle = throttle
+        self._adapting = adapts(throttle)
         self._pool = pool
         self._config = config
         self._home = home_origins(home)
@@ -137,14 +139,15 @@ class HttpFetcher:
                     )
             except TimeoutError:
                 late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
-                late.elapsed = spent + time.monotonic() - started
-                raise late from None
+                raise self._failed(late, site.host, started, spent, session) from None
             except PageError as error:
-                error.elapsed = spent + time.monotonic() - started
-                raise
+                raise self._failed(error, site.host, started, spent, session)  # noqa: B904 -- the same error
             finally:
                 self._throttle.release(site.host)
-            spent += time.monotonic() - started
+            took = time.monotonic() - started
+            if self._adapting is not None:
+                self._adapting.told(site.host, took, proxied=session.pooled is not None)
+            spent += took
             if isinstance(found, str):
                 redirects.append(url)
                 if len(redirects) > MAX_REDIRECTS:
@@ -160,6 +163,16 @@ class HttpFetcher:
                 continue
             status, headers, body = found
             return Page(url, status, headers, body, spent, time.time(), tuple(redirects))
+
+    def _failed(
+        self, error: PageError, host: str, started: float, spent: float, session: Session
+    ) -> PageError:
+        """The error of a request begun at `started`, with its time; who adapts is told of it."""
+        took = time.monotonic() - started
+        error.elapsed = spent + took
+        if self._adapting is not None:
+            self._adapting.told(host, took, error, proxied=session.pooled is not None)
+        return error
 
     async def _hop(
         self, url: str, session: Session, site: Site, limit: int, *, truncate: bool

@@ -160,6 +160,12 @@ class ConfigBody(Body):
     browser: BrowserBody | None = Field(
         None, description="How the browser engine renders pages; for `engine: browser` alone."
     )
+    adaptive_throttle: StrictBool | None = Field(
+        None,
+        description="Find out how many requests a host answers well at once: begin with few, more while it answers quickly, half when "
+        "it answers 429, 5xx or not at all. Never more than `concurrency`. Default: true with `engine: auto`, else false.",
+        examples=[True],
+    )
     incremental: StrictBool = Field(
         default=False,
         description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
