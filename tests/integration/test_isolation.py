@@ -55,6 +55,7 @@ def schedule(owner, base):
 
 #: How to make one of what a path parameter names. A route with another parameter fails the test until it is told here.
 MAKE = {
+    "artefact_id": unknown,
     "job_id": job,
     "key_id": key,
     "user_id": myself,

@@ -42,7 +42,8 @@ def other(service):
 
 
 @pytest.fixture(scope="module")
-def target():
+def target(service):
+    """One for each service, as what it remembers is told apart by path alone."""
     with receiver() as running:
         yield running
 

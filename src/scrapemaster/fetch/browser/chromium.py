@@ -40,8 +40,8 @@ _QUIET = (
     "--disable-speech-api",
     "--disable-crash-reporter",
 )
-#: Playwright's defaults that serve testers of their own pages, and hurt with the pages of strangers.
-UNWANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
+#: Of Playwright's defaults, what serves testers of their own pages, and hurts with the pages of strangers.
+UNWANTED = ("--disable-popup-blocking",)
 
 NO_CHROMIUM = (
     "there is no Chromium for the browser engine: run `playwright install --with-deps chromium-headless-shell`, or "

@@ -85,7 +85,7 @@ async def _use(tab: Tab, action: Action, where: str) -> None:
     except Error as error:
         what = f"{where} ({action.type} {selector})"
         late = f"{what} could not be done in {patience / 1_000:g} s"
-        raise _translated(error, "action_failed", late, what) from None
+        raise _translated(error, late, what, reason="action_failed") from None
 
 
 def _patience(action: Action) -> float:
@@ -101,10 +101,10 @@ async def _wait_for(tab: Tab, selector: str | None, patience: float | None, wher
         await tab.wait_for_selector(selector or "", state="attached", timeout=patience or 0)
     except Error as error:
         late = f"{where}: nothing matched {selector} in time"
-        raise _translated(error, "wait_failed", late, where) from None
+        raise _translated(error, late, where, reason="wait_failed") from None
 
 
-def _translated(error: Error, reason: str, late: str, where: str) -> Exception:
+def _translated(error: Error, late: str, where: str, *, reason: str) -> Exception:
     """What it means that something could not be done: too late, impossible, or the page has gone."""
     if error.name == "TimeoutError":
         return RetryPage(reason, late)

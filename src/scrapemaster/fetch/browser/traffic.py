@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ KINDS: Mapping[str, str] = {
 }
 _DOCUMENTS = frozenset({"text/html", "application/xhtml+xml", ""})
 _CHUNK = 1024 * 1024
+#: The most that deflate makes of a byte (https://zlib.net/zlib_tech.html).
+_DEFLATE = 1_032
 #: Headers that are no longer true of a body that was unpacked.
 _OF_TRANSFER = frozenset({"content-length", "content-encoding", "transfer-encoding"})
 
@@ -64,12 +67,13 @@ class Manners:
 
 
 class Traffic:
-    """One page's. `failed` is called once, with the reason, when the page cannot be had any more."""
+    """One page's. `cookies`: a main document, or what led to it, set some. `failed` is called once, with the reason, when the page cannot be had any more."""
 
     def __init__(self, session: CDPSession, manners: Manners, failed: Callable[[PageError], None]) -> None:
         self.arrived: Arrived | None = None
         self.redirects: list[str] = []
         self.asked = ""
+        self.cookies = False
         self.news = asyncio.Event()
         self._session = session
         self._manners = manners
@@ -154,6 +158,7 @@ class Traffic:
         if not 200 <= status <= 599:
             raise RetryPage("bad_response", "what the server sent is not HTTP")
         headers = _headers(event.get("responseHeaders", ()))
+        self.cookies = self.cookies or "set-cookie" in headers
         url = event["request"]["url"].partition("#")[0]
         if status in REDIRECTS and "location" in headers:
             redirect_target(url, headers["location"].encode("utf-8", "surrogateescape"), status)
@@ -165,16 +170,13 @@ class Traffic:
                 raise refusal(status, headers.get("retry-after"), self._manners.pause)
             renders = True
         arrived = Arrived(url, status, headers)
-        length = _length(headers)
-        self._check(length or 0)
-        if renders and length is None and not headers.get("content-encoding"):
-            # Whether its end is there only the browser can tell, which then never says that the page has loaded.
+        self._check(_length(headers))
+        if renders and _unpacked_at_most(headers) <= self._manners.max_body_bytes:
+            # Of one that ends too early the browser never says that it has loaded: the page's time ends it.
             self._arrive(arrived)
             await self._go_on(event, answered=True)
             return
         body = b"" if status in {204, 205} else await self._body(event["requestId"])
-        if length is not None and len(body) < length:
-            raise RetryPage("body_incomplete", "the body ended before it was whole")
         if not renders:
             arrived.body = body
             self._arrive(arrived)
@@ -243,11 +245,18 @@ def _headers(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return headers
 
 
-def _length(headers: Mapping[str, str]) -> int | None:
-    """The unpacked length of a body, where the headers tell it."""
+def _length(headers: Mapping[str, str]) -> int:
+    """The length of a body as it is sent, where the headers tell it; else 0."""
     length = headers.get("content-length", "")
-    packed = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
-    return int(length[:20]) if length.isascii() and length.isdigit() and not packed else None
+    return int(length[:20]) if length.isascii() and length.isdigit() else 0
+
+
+def _unpacked_at_most(headers: Mapping[str, str]) -> float:
+    """How long a body can be once it is unpacked. One that is not packed is bounded by what the page may have in all."""
+    packing = headers.get("content-encoding", "").strip().lower()
+    if packing in {"", "identity"}:
+        return 0
+    return _length(headers) * _DEFLATE if packing in {"gzip", "deflate"} and _length(headers) else math.inf
 
 
 def _kind(headers: Mapping[str, str]) -> str:

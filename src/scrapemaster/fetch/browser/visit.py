@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 #: Seconds a page with the status of a challenge is given to let us pass by itself.
 _CHALLENGE_SECONDS = 5.0
-#: The document's type, its URL, and its text, or its length when it is too long.
+#: The document's type, its URL, its text, or its length when it is too long, and whether it has cookies.
 _DOCUMENT = """limit => {
     const type = document.doctype ? new XMLSerializer().serializeToString(document.doctype) : '';
     const root = document.documentElement;
     const text = root ? type + root.outerHTML : '';
-    return [document.contentType, location.href, text.length <= limit ? text : text.length];
+    let cookies = false;
+    try { cookies = !!document.cookie } catch {}
+    return [document.contentType, location.href, text.length <= limit ? text : text.length, cookies];
 }"""
 
 
@@ -108,7 +110,7 @@ class Visit:
             session = await tab.context.new_cdp_session(tab)
             traffic = Traffic(session, self._terms.manners, self._fail)
             await traffic.watch()
-            return await self._load(tab, traffic, gate, url, ends_at)
+            return await self._load(tab, traffic, url, ends_at)
         except Error as error:
             if traffic is not None and traffic.arrived is not None and traffic.arrived.body is not None:
                 return _plain(traffic)
@@ -138,7 +140,7 @@ class Visit:
         self.context.on("page", _shut)
         return tab
 
-    async def _load(self, tab: Tab, traffic: Traffic, gate: Gate, url: str, ends_at: float) -> Page:
+    async def _load(self, tab: Tab, traffic: Traffic, url: str, ends_at: float) -> Page:
         rendering = self._terms.config.browser
         until: Any = rendering.wait_until
         await tab.goto(url, wait_until=until, timeout=0)
@@ -147,15 +149,14 @@ class Visit:
         if not 200 <= arrived.status < 300:
             await self._pass(tab, traffic, ends_at)
         captures = await perform(tab, rendering)
-        kind, place, text = await self._document(tab)
+        kind, place, text, cookies = await self._document(tab)
         if (arrived := traffic.arrived) is None or arrived.body is not None:
             return _plain(traffic)
         limit = self._terms.config.max_body_bytes
         size = text if isinstance(text, int) else len(body := text.encode("utf-8", "replace"))
         if isinstance(text, int) or size > limit:
             raise GiveUpPage("body_too_large", f"the document is longer than the limit of {limit:,} bytes")
-        del gate
-        if self.context is not None:
+        if self.context is not None and (cookies or traffic.cookies):
             self._jar.merge(await self.context.cookies())
         return self._page(arrived, traffic, (kind, place, body), captures)
 
@@ -171,7 +172,7 @@ class Visit:
                 return
         await tab.wait_for_load_state("load", timeout=0)
 
-    async def _document(self, tab: Tab) -> tuple[str, str, str | int]:
+    async def _document(self, tab: Tab) -> tuple[str, str, str | int, bool]:
         """The document as it is now; a page that is going elsewhere at this moment is followed."""
         from playwright.async_api import Error  # noqa: PLC0415 -- an extra, and heavy
 
@@ -185,8 +186,8 @@ class Visit:
                 await tab.wait_for_load_state("load", timeout=0)
                 continue
             match found:
-                case [str(kind), str(place), str() | int() as text]:
-                    return kind, place, text
+                case [str(kind), str(place), str() | int() as text, bool(cookies)]:
+                    return kind, place, text, cookies
                 case _:
                     break
         raise GiveUpPage("bad_response", "the page's scripts keep its document from being read")
