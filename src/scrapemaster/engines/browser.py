@@ -55,7 +55,8 @@ class BrowserEngine:
         self._proxies = proxies
         self.pool = Pool(rules)
         self._egress = egress
-        self._throttles = (throttle, adaptive or throttle)
+        self._throttle = throttle
+        self._adaptive = adaptive or throttle
         self._rules = rules
         self._page_bytes = page_bytes
         self._clients = ClientPool()
@@ -71,7 +72,7 @@ class BrowserEngine:
 
     def open(self, job: Job) -> BrowserPageSource:
         """See `ports.engine.Engine`."""
-        throttle = self._throttles[job.adaptive]
+        throttle = self._adaptive if job.adaptive else self._throttle
         fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._clients)
         way = Way(job.config, fetcher, self._proxies)
         rules = SiteRules(job.config, way, self._robots)

@@ -31,7 +31,8 @@ class HttpEngine:
         adaptive: Throttle | None = None,
     ) -> None:
         self._egress = egress
-        self._throttles = (throttle, adaptive or throttle)
+        self._throttle = throttle
+        self._adaptive = adaptive or throttle
         self._proxies = proxies
         self._pool = ClientPool()
         self._robots = RobotsCache()
@@ -41,7 +42,7 @@ class HttpEngine:
 
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
-        throttle = self._throttles[job.adaptive]
+        throttle = self._adaptive if job.adaptive else self._throttle
         fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
         way = Way(job.config, fetcher, self._proxies)
         return HttpPageSource(way, SiteRules(job.config, way, self._robots), throttle)
