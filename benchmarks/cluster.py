@@ -46,13 +46,13 @@ http {{
 
 @dataclass(slots=True, frozen=True)
 class Crawl:
-    """What a crawl of all hosts came to. `gaps`: the least seconds between two requests to one host, by host."""
+    """What a crawl of all hosts came to. `gaps`: seconds between the arrivals of requests to one host, in their order, by host."""
 
     job: dict[str, Any]
     seconds: float
     rows: Counter[str]
     asked: Counter[str]
-    gaps: dict[str, float]
+    gaps: dict[str, list[float]]
 
 
 class Cluster:
@@ -238,8 +238,8 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
             process.wait()
 
 
-def _asked(lines: Any) -> tuple[Counter[str], dict[str, float]]:
-    """How often each URL was asked for, and the least seconds between the arrivals of two requests to one host."""
+def _asked(lines: Any) -> tuple[Counter[str], dict[str, list[float]]]:
+    """How often each URL was asked for, and the seconds between the arrivals of requests to one host."""
     asked: Counter[str] = Counter()
     arrivals: dict[str, list[float]] = {}
     for line in lines:
@@ -247,7 +247,7 @@ def _asked(lines: Any) -> tuple[Counter[str], dict[str, float]]:
         asked[f"http://{host}{path}"] += 1
         arrivals.setdefault(host, []).append(float(ended) - float(took))
     gaps = {
-        host: min((later - earlier for earlier, later in pairwise(sorted(times))), default=float("inf"))
+        host: [later - earlier for earlier, later in pairwise(sorted(times))]
         for host, times in arrivals.items()
     }
     return asked, gaps

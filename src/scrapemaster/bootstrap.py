@@ -59,6 +59,7 @@ from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.proxy_keeper import ProxyKeeper
@@ -71,7 +72,11 @@ from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
+from scrapemaster.storage.sqlite.moving import SqliteMoveSource
 from scrapemaster.storage.sqlite.store import SqliteStore
+
+#: Seconds that a crawler, whose service was stopped a moment ago, may still need to end.
+_CRAWLER_SECONDS = 10.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -176,14 +181,39 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
+async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> None:
+    """Move all that is in the file of the data folder to the MongoDB that has an address, while no service uses the folder.
+
+    Raises as `services.moving.Move.run` does, and `StoreBroken` where a service uses the folder.
+    """
+    address = settings.mongodb_url
+    if address is None:
+        raise InvalidSetting("SCRAPEMASTER_MONGODB_URL: there is no MongoDB to move to")
+    with only_one(settings, "service"), only_one(settings, "crawler", wait=_CRAWLER_SECONDS), _mongo_extra():
+        from scrapemaster.storage.mongo.moving import MongoMoveTarget  # noqa: PLC0415 -- needs an extra
+
+        recorder = flight_recorder(settings)
+        died_at = recorder.under_way()
+        source = SqliteMoveSource(
+            settings.data_dir / "scrapemaster.db", None if died_at is None else died_at[1:]
+        )
+        await Move(source, MongoMoveTarget(address.get_secret_value()), say).run()
+
+
 def _mongo_store(url: str) -> Store:
-    try:
+    with _mongo_extra():
         from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
+    return MongoStore(url)
+
+
+@contextlib.contextmanager
+def _mongo_extra() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
             raise
-        raise MissingExtra("SCRAPEMASTER_MONGODB_URL", "mongo") from error
-    return MongoStore(url)
+        raise MissingExtra("MongoDB", "mongo") from error
 
 
 def build_egress(settings: Settings) -> EgressPolicy:

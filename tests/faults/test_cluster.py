@@ -38,9 +38,11 @@ def test_three_workers_crawl_thirty_hosts_and_each_host_sees_its_delay_kept(clus
 
     assert_every_page_once(cluster, crawl)
     assert crawl.asked == cluster.expected()
-    # What is asked for in time may arrive late on a busy machine, and the next one not.
-    assert min(crawl.gaps.values()) >= delay / 2, crawl.gaps
-    assert crawl.seconds >= (PAGES - 1) * delay
+    gaps = [gap for of_host in crawl.gaps.values() for gap in of_host]
+    assert len(gaps) == len(cluster.names) * (PAGES - 1)
+    # On a busy machine a request that was let go in time may arrive late, and the next one not.
+    assert sum(gap < delay / 2 for gap in gaps) <= len(gaps) / 50
+    assert min(sum(of_host) for of_host in crawl.gaps.values()) >= (PAGES - 2) * delay
 
 
 @pytest.mark.slow

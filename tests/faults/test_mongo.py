@@ -12,7 +12,7 @@ import requests
 from benchmarks.manual_server import free_port
 from benchmarks.service import Service
 from benchmarks.tree import tree
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from contract.conftest import handled, make_job, request_of, running_job
@@ -23,6 +23,8 @@ from scrapemaster.storage.mongo.store import MongoStore
 from servers.mongo import database_url, own_server
 
 PAGES = 3_000
+#: Seconds for which a server is frozen: longer than a call may take.
+FROZEN = 12.0
 
 #: pymongo 4.20 leaves the socket of a refused connection to the garbage collector, which is no fault of the store.
 pytestmark = pytest.mark.filterwarnings(
@@ -88,6 +90,46 @@ def test_H44_a_mongod_killed_in_mid_crawl_loses_and_doubles_no_row():
         assert Counter(int(row["data"]["n"]) for row in service.rows(job["id"])) == Counter(range(PAGES))
         parts = service.http.get(f"{service.base}/monitoring/system", timeout=30).json()
         assert parts["mongodb"] == "healthy"
+
+
+def test_H44_step_downs_and_a_frozen_mongod_in_mid_crawl_cost_time_and_no_row():
+    with (
+        own_server() as mongod,
+        tree(PAGES, delay=0.005) as site,
+        Service(SCRAPEMASTER_MONGODB_URL=mongod.url("crawl")) as service,
+        MongoClient(mongod.url("admin"), serverSelectionTimeoutMS=60_000) as client,
+    ):
+        job = service.create(
+            url=site,
+            selectors={"n": "p.n::text"},
+            config={"follow_links": True, "max_pages": 1_000_000, "respect_robots": False},
+        )
+
+        def crawl_on():
+            """Wait until a tenth of the pages more was fetched."""
+            aim = fetched() + PAGES // 10
+            while fetched() < aim:
+                time.sleep(0.02)
+
+        def fetched():
+            with suppress(requests.HTTPError):  # 503 while there is no primary
+                return service.job(job["id"])["pages_fetched"]
+            return 0
+
+        crawl_on()
+        for _ in range(2):
+            client.admin.command("replSetStepDown", 1, force=True)
+            crawl_on()
+        mongod.freeze()
+        time.sleep(FROZEN)
+        mongod.thaw()
+        while not fetched():
+            time.sleep(0.1)
+
+        ended = service.finished(job["id"], 240)
+        assert (ended["status"], ended["stop_reason"]) == ("completed", "finished")
+        assert (ended["pages_fetched"], ended["pages_failed"], ended["items_scraped"]) == (PAGES, 0, PAGES)
+        assert Counter(int(row["data"]["n"]) for row in service.rows(job["id"])) == Counter(range(PAGES))
 
 
 async def test_H42_what_was_committed_before_a_kill_of_the_server_is_there_after_it():

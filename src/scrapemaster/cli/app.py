@@ -7,7 +7,7 @@ import sys
 import typer
 
 from scrapemaster import __version__
-from scrapemaster.cli import demo_site, fleet, proxy, scrape, serve, user
+from scrapemaster.cli import demo_site, fleet, migrate, proxy, scrape, serve, user
 from scrapemaster.domain.errors import ScrapeMasterError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("worker")(fleet.worker_command)
 app.command("all")(fleet.all_command)
 app.command("scrape")(scrape.scrape_command)
 app.command("demo-site")(demo_site.demo_site_command)
+app.command("migrate")(migrate.migrate_command)
 app.add_typer(user.app, name="user")
 app.add_typer(proxy.app, name="proxy")
 

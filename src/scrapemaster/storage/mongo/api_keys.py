@@ -38,7 +38,7 @@ class MongoApiKeys:
         async with self._database.calls():
             # Ids sort by creation time.
             found = self._database["api_keys"].find({"owner": owner}, sort=[("_id", 1)])
-            return [_key_of(one) async for one in found]
+            return [key_of(one) async for one in found]
 
     async def holder(self, hashed: str) -> tuple[ApiKey, User] | None:
         """See the port."""
@@ -52,7 +52,7 @@ class MongoApiKeys:
                     ]
                 )
             ).to_list()
-        return (_key_of(found[0]), user_of(found[0]["owners"][0])) if found and found[0]["owners"] else None
+        return (key_of(found[0]), user_of(found[0]["owners"][0])) if found and found[0]["owners"] else None
 
     async def used(self, key_id: ApiKeyId, at: float) -> None:
         """See the port."""
@@ -77,7 +77,8 @@ def key_document(key: ApiKey) -> Document:
     }
 
 
-def _key_of(document: Document) -> ApiKey:
+def key_of(document: Document) -> ApiKey:
+    """The key of a document."""
     values = {name: document[name] for name in _PLAIN} | {
         "id": document["_id"],
         "name": text_of(document["name"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scrapemaster.domain.ids import ArtefactId, JobId
@@ -40,14 +41,7 @@ class MongoArtefacts:
             identity = before["_id"] if before else row_id(prefix, job["artefacts"]["last"])
             if before:
                 await chunks.delete_many({"_id": _chunks_of(identity)}, session=session)
-            document: Document = {
-                "id": artefact.id,
-                "job": artefact.job_id,
-                "url": bytes_of(artefact.url),
-                "kind": str(artefact.kind),
-                "size": len(data),
-                "created_at": artefact.created_at,
-            }
+            document = artefact_document(identity, replace(artefact, size=len(data)))
             await artefacts.replace_one({"_id": identity}, document, upsert=True, session=session)
             for part, start in enumerate(range(0, len(data), CHUNK_BYTES)):
                 await chunks.insert_one(
@@ -67,12 +61,12 @@ class MongoArtefacts:
                 return [], 0
             total = await artefacts.count_documents(condition)
             found = artefacts.find(condition, sort=[("_id", 1)], skip=skip, limit=limit)
-            return [_artefact_of(one) async for one in found], total
+            return [artefact_of(one) async for one in found], total
 
     async def get(self, artefact: ArtefactId) -> Artefact | None:
         """See the port."""
         found = await self._found(artefact)
-        return None if found is None else _artefact_of(found)
+        return None if found is None else artefact_of(found)
 
     async def read(self, artefact: ArtefactId) -> AsyncIterator[bytes]:
         """See the port."""
@@ -100,7 +94,21 @@ def _chunks_of(identity: bytes) -> dict[str, bytes]:
     return {"$gte": identity + bytes(4), "$lte": identity + b"\xff" * 4}
 
 
-def _artefact_of(document: Mapping[str, Any]) -> Artefact:
+def artefact_document(identity: bytes, artefact: Artefact) -> Document:
+    """The document of an artefact, whose id is that of a row."""
+    return {
+        "_id": identity,
+        "id": artefact.id,
+        "job": artefact.job_id,
+        "url": bytes_of(artefact.url),
+        "kind": str(artefact.kind),
+        "size": artefact.size,
+        "created_at": artefact.created_at,
+    }
+
+
+def artefact_of(document: Mapping[str, Any]) -> Artefact:
+    """The artefact of a document."""
     return Artefact(
         ArtefactId(document["id"]),
         JobId(document["job"]),

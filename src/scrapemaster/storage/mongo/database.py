@@ -60,8 +60,11 @@ class Database:
             raise StoreUnavailable(f"the database at {self.where} is not open")
         return self._database[name]
 
-    async def open(self) -> None:
-        """Connect, see that the server can do what is asked of it, and bring the schema up to date."""
+    async def open(self, *, moving: bool = False) -> None:
+        """Connect, see that the server can do what is asked of it, and bring the schema up to date.
+
+        `moving`: to move into it what another store has, when it is refused to all others.
+        """
         try:
             # Ours go before what the URL says: with weaker ones, rows could be lost.
             client: AsyncMongoClient[Document] = AsyncMongoClient(
@@ -79,13 +82,18 @@ class Database:
                 self._check_kind(await client.admin.command("hello"))
                 database = client.get_default_database(DEFAULT_NAME)
                 with pymongo.timeout(_OPEN_SECONDS):
-                    await migrate(database, self.where)
+                    await migrate(database, self.where, moving=moving)
             except BaseException:
                 await client.close()
                 raise
         except PyMongoError as error:
             raise translate(error, self.where) from error
         self._client, self._database = client, database
+
+    @property
+    def name(self) -> str:
+        """The database's name on its server."""
+        return DEFAULT_NAME if self._database is None else self._database.name
 
     async def close(self) -> None:
         """Finish what was begun and disconnect; twice is no error."""
@@ -103,7 +111,8 @@ class Database:
     @contextlib.asynccontextmanager
     async def calls(self, seconds: float = _CALL_SECONDS) -> AsyncIterator[None]:
         """Calls under one time limit, whose errors become ours."""
-        client = self._connected()
+        client, task = self._connected(), asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
         try:
             if not client.nodes:
                 # Under a limit of time the driver looks for a server for all of it, and the API would answer late.
@@ -111,7 +120,9 @@ class Database:
             with pymongo.timeout(seconds):
                 yield
         except PyMongoError as error:
+            _go_on_cancelling(task, before)
             raise translate(error, self.where) from error
+        _go_on_cancelling(task, before)
 
     async def write(self, turn: str, work: Work[T]) -> T:
         """Run `work` in a transaction and return its result once that is durable.
@@ -179,6 +190,16 @@ class Database:
         # A caller that was cancelled never asks for the error.
         if not task.cancelled():
             task.exception()
+
+
+def _go_on_cancelling(task: asyncio.Task[Any] | None, before: int) -> None:
+    """Raise the cancellation that came since, if one did and the driver lost it.
+
+    It waits by `asyncio.wait_for`, which up to Python 3.11 drops a cancellation that comes when what is waited for is done just then
+    (https://github.com/python/cpython/issues/81839): some per cent of those that come during a call.
+    """
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def there(found: Document | None) -> Document:

@@ -6,8 +6,9 @@ from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.idempotency import KEY_SECONDS, OrderKey
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import Job
-from scrapemaster.storage.mongo.database import Database, Session
-from scrapemaster.storage.mongo.keys import bytes_of, pair
+from scrapemaster.domain.moving import KeptKey
+from scrapemaster.storage.mongo.database import Database, Document, Session
+from scrapemaster.storage.mongo.keys import bytes_of, pair, text_of
 
 #: Expired keys removed for each new one, so that they are gone in the end and nobody waits for it.
 _FORGET_AT_ONCE = 1_000
@@ -34,15 +35,30 @@ async def ordered_before(
 
 async def remember(database: Database, session: Session, job: Job, key: OrderKey) -> None:
     """Note which job a key made."""
-    document = {
-        "owner": job.owner,
-        "key": bytes_of(key.key),
-        "body": key.body,
-        "job": job.id,
-        "expires_at": job.created_at + KEY_SECONDS,
+    document = kept_document(KeptKey(job.owner, key.key, key.body, job.id, job.created_at + KEY_SECONDS))
+    await database["order_keys"].replace_one({"_id": document["_id"]}, document, upsert=True, session=session)
+
+
+def kept_document(kept: KeptKey) -> Document:
+    """The document of a key."""
+    return {
+        "_id": pair(kept.owner, kept.key),
+        "owner": kept.owner,
+        "key": bytes_of(kept.key),
+        "body": kept.body,
+        "job": kept.job,
+        "expires_at": kept.expires_at,
     }
-    await database["order_keys"].replace_one(
-        {"_id": pair(job.owner, key.key)}, document, upsert=True, session=session
+
+
+def kept_of(document: Document) -> KeptKey:
+    """The key of a document."""
+    return KeptKey(
+        document["owner"],
+        text_of(document["key"]),
+        document["body"],
+        document["job"],
+        document["expires_at"],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.item import rows_mark
 from scrapemaster.domain.job import Job, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
@@ -11,11 +12,11 @@ from scrapemaster.storage.mongo.database import Database, Session
 from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, prefix_of
 
 #: What an incremental job is compared with that has no run before it.
-NOTHING = b""
+NOTHING = ""
 
 
-async def baseline_of(database: Database, session: Session, job: Job) -> bytes | None:
-    """The prefix of the run that an incremental job is compared with; `NOTHING` when there is none, None when the job is not incremental."""
+async def baseline_of(database: Database, session: Session, job: Job) -> str | None:
+    """The id of the run that an incremental job is compared with; `NOTHING` when there is none, None when the job is not incremental."""
     if not job.config.incremental:
         return None
     if job.name is None:
@@ -32,16 +33,17 @@ async def baseline_of(database: Database, session: Session, job: Job) -> bytes |
         sort=[("created_at", -1), ("_id", -1)],
         session=session,
     )
-    return NOTHING if before is None else prefix_of(before["_id"])
+    return NOTHING if before is None else str(before["_id"])
 
 
 async def marks_before(
-    database: Database, session: Session, baseline: bytes | None, outcomes: Sequence[Outcome]
+    database: Database, session: Session, baseline: str | None, outcomes: Sequence[Outcome]
 ) -> dict[bytes, bytes]:
     """What the pages of a commit yielded in the baseline, by fingerprint."""
     if not baseline:
         return {}
-    ids = [baseline + one.request.fingerprint for one in outcomes if one.verdict is Verdict.HANDLED]
+    prefix = prefix_of(JobId(baseline))
+    ids = [prefix + one.request.fingerprint for one in outcomes if one.verdict is Verdict.HANDLED]
     found = database["page_marks"].find({"_id": {"$in": ids}}, batch_size=max(1, len(ids)), session=session)
     return {one["_id"][PREFIX_BYTES:]: one["m"] async for one in found}
 

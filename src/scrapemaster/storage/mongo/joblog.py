@@ -40,7 +40,7 @@ class MongoJobLog:
             found = self._database["job_log"].find(
                 {"_id": span(prefix_of(job), after)}, sort=[("_id", 1)], limit=limit, batch_size=limit
             )
-            return [_line_of(one) async for one in found]
+            return [line_of(one) async for one in found]
 
     async def last(self, job: JobId) -> int:
         """See the port."""
@@ -71,15 +71,8 @@ class Diary:
         """Append lines."""
         for line in lines:
             self.last += 1
-            self._lines.append(
-                {
-                    "_id": row_id(self.prefix, self.last),
-                    "at": at,
-                    "level": str(line.level),
-                    "event": str(line.event),
-                    "message": bytes_of(line.short_message),
-                }
-            )
+            stored = LogLine(self.last, at, line.level, line.event, line.short_message)
+            self._lines.append(line_document(self.prefix, stored))
 
     def trouble(self, at: float, troubles: Sequence[Trouble]) -> None:
         """Count a commit's bad ends, and append the lines that are due."""
@@ -111,6 +104,18 @@ class Diary:
             await database["job_log"].delete_many({"_id": old}, session=session)
 
 
-def _line_of(one: Document) -> LogLine:
+def line_document(prefix: bytes, line: LogLine) -> Document:
+    """The document of a line."""
+    return {
+        "_id": row_id(prefix, line.seq),
+        "at": line.at,
+        "level": str(line.level),
+        "event": str(line.event),
+        "message": bytes_of(line.message),
+    }
+
+
+def line_of(one: Document) -> LogLine:
+    """The line of a document."""
     level, event = LogLevel(one["level"]), LogEvent(one["event"])
     return LogLine(number_of(one["_id"]), one["at"], level, event, text_of(one["message"]))

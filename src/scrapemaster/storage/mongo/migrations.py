@@ -86,14 +86,22 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 }
 
 
-async def migrate(database: AsyncDatabase[dict[str, Any]], where: str) -> None:
-    """Bring the schema up to date; refuse a newer one. Any number of processes may do it at once."""
+async def migrate(database: AsyncDatabase[dict[str, Any]], where: str, *, moving: bool = False) -> None:
+    """Bring the schema up to date; refuse a newer one, and (unless `moving`) one that is being moved into.
+
+    Any number of processes may do it at once.
+    """
     kept = await database["schema"].find_one({"_id": "schema"})
     version = 0 if kept is None else int(kept["version"])
     if version > VERSION:
         raise StoreBroken(
             f"the database {database.name} of MongoDB at {where} was written by a newer ScrapeMaster (schema {version}; "
             f"this one knows {VERSION}): upgrade ScrapeMaster, or name another database in SCRAPEMASTER_MONGODB_URL"
+        )
+    if not moving and await database["schema"].find_one({"_id": "moving"}) is not None:
+        raise StoreBroken(
+            f"the database {database.name} of MongoDB at {where} is being moved into, or that was broken off: run the same "
+            "scrapemaster migrate again, or drop the database"
         )
     there = set(await database.list_collection_names())
     for name, indexes in INDEXES.items():

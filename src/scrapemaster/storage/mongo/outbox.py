@@ -35,6 +35,22 @@ async def announce_rows(database: Database, session: Session, job: Job, announce
     return await _append_rows(database, session, job, announced, now)
 
 
+def event_document(event: OutboxEvent, no: int) -> tuple[Document, bytes]:
+    """The document of an event, the `no`-th, and the data of which it has the first part."""
+    snapshot = snapshot_of(event.job)
+    document = {
+        "_id": event.id,
+        "no": no,
+        "type": str(event.type),
+        "at": event.at,
+        "job": event.job.id,
+        "first": event.first,
+        "last": event.last,
+        **first_part(snapshot),
+    }
+    return document, snapshot
+
+
 def event_of_document(one: Document, snapshot: bytes) -> OutboxEvent:
     """The event of a document of the outbox."""
     job = job_of_snapshot(snapshot)
@@ -64,16 +80,6 @@ async def _heard(database: Database, session: Session, job: Job) -> set[str]:
 
 
 async def _append(database: Database, session: Session, event: OutboxEvent) -> None:
-    snapshot = snapshot_of(event.job)
-    document = {
-        "_id": event.id,
-        "no": await database.number("webhook_events"),
-        "type": str(event.type),
-        "at": event.at,
-        "job": event.job.id,
-        "first": event.first,
-        "last": event.last,
-        **first_part(snapshot),
-    }
+    document, snapshot = event_document(event, await database.number("webhook_events"))
     await database["webhook_events"].insert_one(document, session=session)
     await keep_rest(database, session, event.id, snapshot)

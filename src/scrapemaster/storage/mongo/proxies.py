@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
 
 from pymongo import ReplaceOne
 
@@ -40,7 +39,7 @@ class MongoProxies:
                 raise Conflict(f"the pool has {count} proxies, and {limit} are allowed; delete some first")
             for proxy in proxies:
                 await self._refuse_known(session, proxy)
-                await pool.insert_one({"_id": proxy.id, **_document(proxy)}, session=session)
+                await pool.insert_one(proxy_document(proxy), session=session)
 
         await self._database.write(_TURN, work)
 
@@ -48,13 +47,13 @@ class MongoProxies:
         """See the port."""
         async with self._database.calls():
             found = await self._database["proxies"].find_one({"_id": shown(proxy_id)})
-        return None if found is None else _proxy_of(found)
+        return None if found is None else proxy_of(found)
 
     async def all(self) -> list[Proxy]:
         """See the port."""
         async with self._database.calls():
             found = self._database["proxies"].find(sort=[("created_at", 1), ("_id", 1)])
-            return [_proxy_of(one) async for one in found]
+            return [proxy_of(one) async for one in found]
 
     async def count(self, tag: str | None = None) -> int:
         """See the port."""
@@ -72,8 +71,8 @@ class MongoProxies:
             if before is None:
                 await undo(session)
                 return False
-            document = _document(proxy)
-            del document["created_at"]
+            document = proxy_document(proxy)
+            del document["_id"], document["created_at"]
             if before["identity"] != document["identity"]:
                 await self._refuse_known(session, proxy)
                 await self._database.hold(session, _HEALTH_TURN)
@@ -101,7 +100,7 @@ class MongoProxies:
         wanted = [bytes_of(host) for host in {"", *hosts}]
         async with self._database.calls():
             found = self._database["proxy_health"].find({"host": {"$in": wanted}})
-            return {(ProxyId(one["proxy"]), text_of(one["host"])): _health_of(one) async for one in found}
+            return {(ProxyId(one["proxy"]), text_of(one["host"])): health_of(one) async for one in found}
 
     async def report(self, deltas: Mapping[HealthKey, Delta]) -> None:
         """See the port."""
@@ -117,15 +116,11 @@ class MongoProxies:
             pool = self._database["proxies"].find({"_id": {"$in": named}}, {"_id": 1}, session=session)
             known = {one["_id"] async for one in pool}
             found = kept.find({"_id": {"$in": list(ids.values())}}, session=session)
-            before = {one["_id"]: _health_of(one) async for one in found}
+            before = {one["_id"]: health_of(one) async for one in found}
             changes = [
                 ReplaceOne(
                     {"_id": ids[key]},
-                    {
-                        "proxy": key[0],
-                        "host": bytes_of(key[1]),
-                        **asdict(added(before.get(ids[key], Health()), delta)),
-                    },
+                    health_document(key, added(before.get(ids[key], Health()), delta)),
                     upsert=True,
                 )
                 for key, delta in deltas.items()
@@ -151,7 +146,7 @@ class MongoProxies:
         ]
         async with self._database.calls():
             kept = self._database["proxy_health"]
-            own = {one["proxy"]: _health_of(one) async for one in kept.find({"host": b""})}
+            own = {one["proxy"]: health_of(one) async for one in kept.find({"host": b""})}
             hosts = {one["_id"]: one async for one in await kept.aggregate(of_late)}
             pool = self._database["proxies"].find({}, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
             ids = [one["_id"] async for one in pool]
@@ -179,8 +174,15 @@ class MongoProxies:
             raise Conflict(f"the proxy {masked(proxy.url)} is in the pool already")
 
 
-def _document(proxy: Proxy) -> dict[str, Any]:
+def health_document(key: HealthKey, health: Health) -> Document:
+    """How a proxy does at a host, as it is kept."""
+    return {"_id": pair(*key), "proxy": key[0], "host": bytes_of(key[1]), **asdict(health)}
+
+
+def proxy_document(proxy: Proxy) -> Document:
+    """A proxy as it is kept."""
     return {
+        "_id": proxy.id,
         "url": bytes_of(proxy.url),
         "identity": bytes_of(identity_of(proxy.url)),
         "created_at": proxy.created_at,
@@ -190,7 +192,8 @@ def _document(proxy: Proxy) -> dict[str, Any]:
     }
 
 
-def _proxy_of(document: Document) -> Proxy:
+def proxy_of(document: Document) -> Proxy:
+    """The proxy of a document."""
     return Proxy(
         id=ProxyId(document["_id"]),
         url=text_of(document["url"]),
@@ -201,5 +204,6 @@ def _proxy_of(document: Document) -> Proxy:
     )
 
 
-def _health_of(document: Document) -> Health:
+def health_of(document: Document) -> Health:
+    """The health of a document."""
     return Health(**{name: document[name] for name in _HEALTH})

@@ -55,10 +55,7 @@ class MongoResults:
             )
             async with cursor:
                 async for one in cursor:
-                    if "p" in one:
-                        parts = rows.find({"_id": part_span(one["_id"], one["_id"])}, sort=[("_id", 1)])
-                        one["b"] += b"".join([part["b"] async for part in parts])
-                    found.append(one)
+                    found.append(await with_parts(self._database, one))
                     size += len(one["b"])
                     if most_bytes is not None and size >= most_bytes:
                         break
@@ -72,17 +69,28 @@ def result_documents(prefix: bytes, seq: int, outcome: Outcome) -> Iterator[Docu
     url = bytes_of(outcome.url)
     fingerprint, at = outcome.request.fingerprint, outcome.fetched_at
     for index, data in enumerate(outcome.items):
-        seq += 1
-        identity = row_id(prefix, seq)
-        document: Document = {"_id": identity, "u": url, "f": fingerprint, "i": index, "t": at, "b": data}
-        if len(data) > _PART:
-            document |= {"b": data[:_PART], "p": -(-len(data) // _PART) - 1}
-            for part in range(1, document["p"] + 1):
-                yield {
-                    "_id": identity + part.to_bytes(4, "big"),
-                    "b": data[part * _PART : (part + 1) * _PART],
-                }
-        yield document
+        yield from row_documents(prefix, seq + index + 1, url, fingerprint, index, at, data)
+
+
+def row_documents(  # noqa: PLR0917 -- a row, column by column
+    prefix: bytes, seq: int, url: bytes, fingerprint: bytes, index: int, at: float, data: bytes
+) -> Iterator[Document]:
+    """The document of a row, behind those of its further parts."""
+    identity = row_id(prefix, seq)
+    document: Document = {"_id": identity, "u": url, "f": fingerprint, "i": index, "t": at, "b": data}
+    if len(data) > _PART:
+        document |= {"b": data[:_PART], "p": -(-len(data) // _PART) - 1}
+        for part in range(1, document["p"] + 1):
+            yield {"_id": identity + part.to_bytes(4, "big"), "b": data[part * _PART : (part + 1) * _PART]}
+    yield document
+
+
+async def with_parts(database: Database, row: Document) -> Document:
+    """The document of a row, with all of its data."""
+    if "p" in row:
+        parts = database["results"].find({"_id": part_span(row["_id"], row["_id"])}, sort=[("_id", 1)])
+        row["b"] += b"".join([part["b"] async for part in parts])
+    return row
 
 
 def part_span(first: bytes, last: bytes) -> dict[str, bytes]:

@@ -164,7 +164,7 @@ class MongoSchedules:
         async with self._database.calls():
             documents = await self._database["schedules"].find(condition, **order).to_list()
             specs = await whole(self._database, documents)
-        return [_schedule_of(one, spec) for one, spec in zip(documents, specs, strict=True)]
+        return [schedule_of(one, spec) for one, spec in zip(documents, specs, strict=True)]
 
     async def _is_unfinished(self, session: Session, job_id: str | None) -> bool:
         """Whether the last run's job exists and is not over."""
@@ -194,7 +194,8 @@ def _spec(schedule: Schedule) -> bytes:
     return packed({"order": schedule.order, "order_asked": schedule.order_asked})
 
 
-def _schedule_of(document: Document, spec: bytes) -> Schedule:
+def schedule_of(document: Document, spec: bytes) -> Schedule:
+    """The schedule of a document, and of what `whole` makes of its data."""
     values = {name: document[name] for name in (*_PLAIN, "overlap")} | {
         "id": document["_id"],
         "cron": text_of(document["cron"]),

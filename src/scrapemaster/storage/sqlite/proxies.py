@@ -18,12 +18,13 @@ from scrapemaster.ports.proxies import HealthKey
 from scrapemaster.storage.sqlite.codec import texts
 from scrapemaster.storage.sqlite.database import Database
 
-_FIELDS = "id url created_at tier tags enabled".split()
-_SELECT = f"SELECT {', '.join(_FIELDS)} FROM proxies"
+FIELDS = "id url created_at tier tags enabled".split()
+COLUMNS = ", ".join(FIELDS)
+_SELECT = f"SELECT {COLUMNS} FROM proxies"
 _HEALTH = [field.name for field in fields(Health)]
-_HEALTH_COLUMNS = ", ".join(_HEALTH)
+HEALTH_COLUMNS = ", ".join(_HEALTH)
 _PUT = (
-    f"INSERT OR REPLACE INTO proxy_health (proxy, host, {_HEALTH_COLUMNS}) "
+    f"INSERT OR REPLACE INTO proxy_health (proxy, host, {HEALTH_COLUMNS}) "
     f"VALUES (?, ?, {', '.join('?' * len(_HEALTH))})"
 )
 #: Seconds after which what is known at a host has no weight: 2⁻¹⁴⁴ of what it had.
@@ -48,7 +49,7 @@ class SqliteProxies:
             for proxy in proxies:
                 _refuse_known(connection, proxy)
                 connection.execute(
-                    f"INSERT INTO proxies ({', '.join(_FIELDS)}, identity) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    f"INSERT INTO proxies ({COLUMNS}, identity) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [*_values(proxy), identity_of(proxy.url)],
                 )
 
@@ -59,7 +60,7 @@ class SqliteProxies:
 
         def work(connection: sqlite3.Connection) -> Proxy | None:
             row = connection.execute(f"{_SELECT} WHERE id = ?", (proxy_id,)).fetchone()
-            return None if row is None else _proxy_of(row)
+            return None if row is None else proxy_of(row)
 
         return await self._database.read(work)
 
@@ -67,7 +68,7 @@ class SqliteProxies:
         """See the port."""
         return await self._database.read(
             lambda connection: [
-                _proxy_of(row) for row in connection.execute(f"{_SELECT} ORDER BY created_at, id")
+                proxy_of(row) for row in connection.execute(f"{_SELECT} ORDER BY created_at, id")
             ]
         )
 
@@ -118,10 +119,10 @@ class SqliteProxies:
             for start in range(0, len(wanted), _HOSTS_AT_ONCE):
                 part = wanted[start : start + _HOSTS_AT_ONCE]
                 rows = connection.execute(
-                    f"SELECT proxy, host, {_HEALTH_COLUMNS} FROM proxy_health WHERE host IN ({', '.join('?' * len(part))})",
+                    f"SELECT proxy, host, {HEALTH_COLUMNS} FROM proxy_health WHERE host IN ({', '.join('?' * len(part))})",
                     part,
                 )
-                found |= {(ProxyId(row[0]), row[1]): _health_of(row[2:]) for row in rows}
+                found |= {(ProxyId(row[0]), row[1]): health_of(row[2:]) for row in rows}
             return found
 
         return await self._database.read(work)
@@ -136,9 +137,9 @@ class SqliteProxies:
                 if proxy not in known:
                     continue
                 row = connection.execute(
-                    f"SELECT {_HEALTH_COLUMNS} FROM proxy_health WHERE host = ? AND proxy = ?", (host, proxy)
+                    f"SELECT {HEALTH_COLUMNS} FROM proxy_health WHERE host = ? AND proxy = ?", (host, proxy)
                 ).fetchone()
-                health = added(Health() if row is None else _health_of(row), delta)
+                health = added(Health() if row is None else health_of(row), delta)
                 connection.execute(_PUT, (proxy, host, *astuple(health)))
                 latest = max(latest, delta.at)
             connection.execute("DELETE FROM proxy_health WHERE at < ? AND host <> ''", (latest - _FORGET,))
@@ -151,9 +152,9 @@ class SqliteProxies:
 
         def work(connection: sqlite3.Connection) -> dict[ProxyId, Standing]:
             own = {
-                row[0]: _health_of(row[1:])
+                row[0]: health_of(row[1:])
                 for row in connection.execute(
-                    f"SELECT proxy, {_HEALTH_COLUMNS} FROM proxy_health WHERE host = ''"
+                    f"SELECT proxy, {HEALTH_COLUMNS} FROM proxy_health WHERE host = ''"
                 )
             }
             hosts = {
@@ -194,13 +195,15 @@ def _values(proxy: Proxy) -> list[Any]:
     return [proxy.id, proxy.url, proxy.created_at, proxy.tier, texts(proxy.tags), proxy.enabled]
 
 
-def _proxy_of(row: tuple[Any, ...]) -> Proxy:
-    values = dict(zip(_FIELDS, row, strict=True))
+def proxy_of(row: tuple[Any, ...]) -> Proxy:
+    """The proxy in a row of COLUMNS."""
+    values = dict(zip(FIELDS, row, strict=True))
     return msgspec.convert(
         values | {"tags": json.loads(values["tags"]), "enabled": bool(values["enabled"])}, Proxy
     )
 
 
-def _health_of(row: tuple[Any, ...]) -> Health:
+def health_of(row: tuple[Any, ...]) -> Health:
+    """The health in a row of HEALTH_COLUMNS."""
     values = dict(zip(_HEALTH, row, strict=True))
     return Health(**values | {"banned": bool(values["banned"])})
