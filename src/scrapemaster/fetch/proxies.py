@@ -14,7 +14,7 @@ from random import Random
 
 import structlog
 
-from scrapemaster.domain.errors import ScrapeMasterError, StoreError
+from scrapemaster.domain.errors import PostponePage, ScrapeMasterError, StoreError, StoreUnavailable
 from scrapemaster.domain.ids import ProxyId
 from scrapemaster.domain.proxy import Proxy
 from scrapemaster.domain.proxy_choice import Candidate, Shortage, choose, shortage_of
@@ -181,8 +181,15 @@ class ProxyPool:
             while len(self._hosts) > _HOSTS:
                 self._hosts.popitem(last=False)
             await self._tell()
-            proxies = await self._store.all()
-            health = await self._store.health(self._hosts)
+            try:
+                proxies = await self._store.all()
+                health = await self._store.health(self._hosts)
+            except StoreUnavailable as error:
+                if not self._proxies:
+                    del self._hosts[host]
+                    raise PostponePage(f"the pool cannot be read: {error}", self._clock() + 1.0) from None
+                self._looked_at = self._clock()  # the last look is better than none
+                return
             self._proxies = {proxy.id: proxy for proxy in proxies}
             self._health = dict(health)
             self._short.clear()

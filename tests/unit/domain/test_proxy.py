@@ -101,6 +101,7 @@ def test_H36_what_is_no_proxy_is_refused_and_not_repeated(text):
     assert "secret" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=20), st.text(max_size=20))
 def test_H36_credentials_are_kept_whole_and_never_shown(user, password):
     assume("\0" not in user + password)
@@ -129,6 +130,7 @@ def test_what_an_order_may_choose():
             checked_choice(asked)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)), st.lists(deltas(), min_size=4, max_size=4))
 def test_sums_of_several_processes_are_the_same_in_whatever_order_they_come(order, given_deltas):
     plain, other = Health(), Health()
@@ -141,6 +143,7 @@ def test_sums_of_several_processes_are_the_same_in_whatever_order_they_come(orde
         assert getattr(other, name) == pytest.approx(getattr(plain, name), rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(deltas(), deltas())
 def test_two_deltas_added_at_once_are_two_deltas(first, second):
     plain = added(added(Health(), first), second)
@@ -150,6 +153,7 @@ def test_two_deltas_added_at_once_are_two_deltas(first, second):
         assert getattr(both, name) == pytest.approx(getattr(plain, name), rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(deltas(), max_size=20))
 def test_figures_stay_within_their_bounds(given_deltas):
     health = Health()
@@ -170,6 +174,7 @@ def test_what_was_long_ago_weighs_little():
     assert bad.rate(NOW + 20_000) == pytest.approx(Health().rate(NOW), abs=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.floats(1, 600))
 def test_rests_double_up_to_an_hour(strikes, wait):
     assert rest_of(1, wait) == min(wait, LONGEST_REST)
@@ -223,6 +228,7 @@ def test_figures_are_counts_and_mean_rates_by_state():
     }
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_cheap_tiers_go_first_and_dear_ones_when_no_cheap_one_can(chance):
     cheap, dear = fresh("cheap"), fresh("dear", tier=1)

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrapemaster.domain.errors import GiveUpPage, RetryPage
@@ -16,6 +16,7 @@ EVENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(1, 200))
 def test_the_limit_stays_between_one_and_its_ceiling(events, ceiling):
     aimd, now = AimdLimit(ceiling), 0.0
@@ -31,6 +32,7 @@ def test_the_limit_stays_between_one_and_its_ceiling(events, ceiling):
         assert 1 <= aimd.limit <= ceiling
 
 
+@settings(deadline=None)
 @given(st.floats(0.0001, 0.4), st.integers(1, 200))
 def test_a_host_that_answers_quickly_gets_its_ceiling_within_a_few_rounds(seconds, ceiling):
     aimd, now, rounds = AimdLimit(ceiling), 0.0, 0
@@ -43,6 +45,7 @@ def test_a_host_that_answers_quickly_gets_its_ceiling_within_a_few_rounds(second
     assert rounds <= 6
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0001, 0.5), min_size=1, max_size=300))
 def test_what_is_quicker_than_half_a_second_is_never_too_slow(times):
     aimd, now = AimdLimit(32), 0.0
