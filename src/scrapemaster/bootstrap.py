@@ -33,10 +33,12 @@ from scrapemaster.queueing.docket_queue import DocketQueue
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.callers import Callers
+from scrapemaster.services.changes import ChangesService
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
+from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.rate_limits import RateLimits
@@ -80,6 +82,8 @@ class ServiceApp:
     schedules: ScheduleService
     exporter: Exporter
     preview: PreviewService
+    lists: JobListFeeds
+    changes: ChangesService
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -208,7 +212,9 @@ def build_accounts(settings: Settings, store: Store, removals: Sequence[Removal]
     accounts = AccountService(store.users, rules, tokens, windows)
     return AccountsApp(
         callers=Callers(store.users, store.api_keys, tokens),
-        limits=RateLimits(windows, parse_rate_limit(settings.rate_limit)),
+        limits=RateLimits(
+            windows, parse_rate_limit(settings.rate_limit), parse_rate_limit(settings.dashboard_rate_limit)
+        ),
         accounts=accounts,
         api_keys=ApiKeyService(store.api_keys),
         users=UserService(store.users, accounts, removals),
@@ -250,4 +256,6 @@ def build_services(
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings)),
         preview=PreviewService(engines.get, build_isolation(settings)),
+        lists=JobListFeeds(store),
+        changes=ChangesService(store),
     )

@@ -96,6 +96,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         log.info(
             "service.ready",
             version=__version__,
+            dashboard=f"http://{host}:{port}/",
             docs=f"http://{host}:{port}/api/docs",
             data=str(settings.data_dir),
         )
@@ -104,6 +105,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         services.feeds.close()
+        services.lists.close()
         server.should_exit = True
         await asyncio.gather(serving, crawler.stop())
         await services.preview.close()

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
 
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
@@ -19,11 +18,13 @@ from scrapemaster.api.middleware import BodyLimit, Faults, Gzip, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
+    course,
     events,
     exports,
     extract,
     health,
     jobs,
+    lists,
     monitoring,
     results,
     schedules,
@@ -32,6 +33,7 @@ from scrapemaster.api.routers import (
 )
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
+from scrapemaster.dashboard.site import install_dashboard
 
 _DESCRIPTION = """
 POST a URL and selectors, get rows.
@@ -93,6 +95,8 @@ def create_app(services: ServiceApp) -> FastAPI:
         users,
         jobs,
         events,
+        lists,
+        course,
         extract,
         results,
         exports,
@@ -116,10 +120,7 @@ def create_app(services: ServiceApp) -> FastAPI:
     app.add_middleware(RequestId)
     app.add_middleware(SecurityHeaders)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/api/docs")
+    install_dashboard(app)
 
     return app
 

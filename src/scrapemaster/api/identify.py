@@ -39,7 +39,7 @@ class Identify:
         if not isinstance(found, Caller):
             await self._app(scope, _bodiless(receive), send)
             return
-        spent = await self._limits.spend(found.user)
+        spent = await self._limits.spend(found.user, looking=_looks(found, scope))
         if spent is None:
             await self._app(scope, receive, send)
             return
@@ -65,6 +65,13 @@ class Identify:
             return await self._callers.identify(credential_of(headers))
         except (UserError, StoreError) as error:
             return error
+
+
+def _looks(caller: Caller, scope: Scope) -> bool:
+    """Whether the request only looks, and a dashboard makes it: it reads, or tries something that is not kept."""
+    if caller.token is None or not caller.token.dashboard:
+        return False
+    return scope["method"] in {"GET", "HEAD"} or scope["path"].startswith(f"{PREFIX}/extract/")
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> str:

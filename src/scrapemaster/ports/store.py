@@ -10,6 +10,7 @@ from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
+from scrapemaster.ports.series import SeriesStore
 from scrapemaster.ports.users import UserStore
 from scrapemaster.ports.webhooks import WebhookStore
 
@@ -35,6 +36,11 @@ class Store(Protocol):
     @property
     def log(self) -> JobLog:
         """What happened to jobs."""
+        ...
+
+    @property
+    def series(self) -> SeriesStore:
+        """What jobs did when."""
         ...
 
     @property
