@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from scrapemaster.domain.changes import Change, Differences, differences_of, identity_of
+from scrapemaster.domain.changes import WHOLE, Change, Differences, differences_of, identity_of
 from scrapemaster.domain.errors import Conflict, InvalidInput, NotFound
 from scrapemaster.domain.ids import JobId, UserId
 from scrapemaster.domain.job import TERMINAL, Job, JobStatus
@@ -24,10 +24,13 @@ _RUNS = 100
 
 @dataclass(slots=True, frozen=True)
 class Comparison:
-    """Two runs compared by the values of `by`; `shown` are those of `differences` that were asked for."""
+    """Two runs compared by the values of `by`; `shown` are those of `differences` that were asked for.
+
+    `against` is None when there is no run before: then nothing differs from anything.
+    """
 
     job: JobId
-    against: JobId
+    against: JobId | None
     by: str
     differences: Differences
     shown: Sequence[Change]
@@ -53,12 +56,12 @@ class ChangesService:
         """What changed since the run `against` (None: the one before of its schedule, or of its name).
 
         Rows are the same thing when their field `by` has the same value (None: a field that tells them apart is chosen). Raises `NotFound`, `Conflict`
-        when there is no run before or there are too many rows, `InvalidInput` when `by` does not tell rows apart.
+        when there are too many rows, `InvalidInput` when `by` does not tell rows apart.
         """
         job = await self._job(job_id, sees)
         before = await self._before(job) if against is None else await self._job(against, sees)
         if before is None:
-            raise Conflict("there is no earlier run to compare with")
+            return Comparison(job.id, None, by or WHOLE, Differences((), 0), ())
         for one in (job, before):
             if one.counters.items > MOST_ROWS:
                 raise Conflict(f"job {one.id} has more than {MOST_ROWS:,} rows; export both and compare them")

@@ -74,7 +74,9 @@ async def changes(
     skip: Annotated[int, Query(ge=0, le=10**9, description="Changes to leave out.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Changes to return at most.")] = 100,
 ) -> Any:
-    """Compares the rows of two jobs, of 100,000 rows at most each; a conflict (409) when there is no earlier one or there are more."""
+    """Compares the rows of two jobs, of 100,000 rows at most each; a conflict (409) when there are more.
+
+    Where there is no earlier run, `against` is null and there are no changes."""
     found = await app.changes.compare(
         JobId(job_id),
         caller.sees,

@@ -52,8 +52,9 @@ class ChangesAnswer(Answer):
     """What is new, changed and gone between two runs."""
 
     job_id: str = Field(examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
-    against: str = Field(
-        description="The run compared with.", examples=["01938b00-1111-7c3b-9d8f-3f0f6a1c2b4d"]
+    against: str | None = Field(
+        description="The run compared with; null when there is no earlier one, and then there are no changes.",
+        examples=["01938b00-1111-7c3b-9d8f-3f0f6a1c2b4d"],
     )
     by: str = Field(
         description="The field whose values say which rows are the same thing; `*` when whole rows are compared.",

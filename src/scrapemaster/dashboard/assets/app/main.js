@@ -5,7 +5,7 @@ import { session } from "./session.js";
 import { go, usePlace } from "./router.js";
 import { learn } from "./features.js";
 import { unwatch, watch } from "./watch.js";
-import { Shell } from "./shell.js";
+import { Shell, Titlebar } from "./shell.js";
 import { Boundary } from "./boundary.js";
 import { SignIn } from "../pages/sign-in.js";
 import { Jobs } from "../pages/jobs.js";
@@ -36,7 +36,7 @@ const PAGES = [
   [/^\/account$/, Account],
 ];
 
-const Lost = () => html`<${Empty} icon="search" title="There is no such page" action=${html`<${Button} href="/jobs">To the jobs<//>`}>The address may be mistyped.<//>`;
+const Lost = () => html`<${Titlebar} title="Not found" /><${Empty} icon="search" title="There is no such page" action=${html`<${Button} href="/jobs">To the jobs<//>`}>The address may be mistyped.<//>`;
 
 function App() {
   const now = useCell(session);

@@ -19,7 +19,7 @@ export function go(to, { replace = false } = {}) {
 export function setQuery(changes) {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
-    if (value === undefined || value === null || value === "" || value === false) query.delete(name);
+    if (value === undefined || value === null || value === "" || value === false || value === 0) query.delete(name);
     else query.set(name, String(value));
   }
   const text = query.toString();

@@ -65,7 +65,7 @@ export function Shell({ children }) {
     <div class="topbar"><${Button} kind="quiet" icon="menu" label="Menu" aria-expanded=${open ? "true" : "false"} onClick=${() => setOpen(true)} /><${Brand} />
       <${Button} kind="primary" icon="plus" label="New job" href="/new" small /></div>
     ${open && html`<button class="veil" aria-label="Close the menu" onClick=${() => setOpen(false)}></button>`}
-    <nav class=${`side${open ? " open" : ""}`} aria-label="Pages" onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
+    <nav class=${`side${open ? " open" : ""}`} aria-label="Main" onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
       <${Brand} />
       <${Button} kind="primary" icon="plus" href="/new" class="button primary new">New job<//>
       ${shown.map((one) => html`<a key=${one.to} class="go" href=${one.to} aria-current=${here(one.to) ? "page" : undefined}>

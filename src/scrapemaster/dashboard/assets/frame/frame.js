@@ -10,9 +10,10 @@ const MARKS = `
 [data-sm-field] { box-shadow: 0 0 0 2px var(--sm-tone, #0f766e) !important; border-radius: 3px !important; background-color: color-mix(in srgb, var(--sm-tone, #0f766e) 16%, transparent) !important; }
 [data-sm-flash] { animation: sm-flash 0.9s ease-out !important; }
 @keyframes sm-flash { 0%, 60% { box-shadow: 0 0 0 5px var(--sm-tone, #0f766e); } }
-img[data-sm-src]:not([data-sm-nothing]) { background: repeating-linear-gradient(135deg, #8884 0 8px, #8882 8px 16px) !important; min-width: 24px; min-height: 24px; color: #777; font: 12px system-ui; }
 html { cursor: crosshair; }
 * { scroll-margin: 60px; }`;
+/** What stands for pictures, which are not loaded. */
+const PICTURE = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" width="120" height="80" viewBox="0 0 120 80"><rect width="120" height="80" fill="#8a9a98" opacity=".22"/><g fill="none" stroke="#6b7b79" stroke-width="2.5" opacity=".7" stroke-linejoin="round"><path d="M38 56l16-18 11 12 7-7 11 13z"/><circle cx="74" cy="30" r="4.5"/></g></svg>')}`;
 /** Where there are no styles at all, a page is to be readable all the same. */
 const PLAIN = "body { font: 15px/1.5 system-ui, sans-serif; max-width: 860px; margin: 24px auto; padding: 0 16px; }";
 
@@ -41,7 +42,7 @@ function show({ html, css, item: asked }) {
   for (const { name, value } of [...page.documentElement.attributes]) if (name !== "style") document.documentElement.setAttribute(name, value);
   document.body.replaceWith(body);
   for (const node of document.querySelectorAll(`[${MOVED}style]`)) node.style.cssText = node.getAttribute(`${MOVED}style`);
-  for (const node of document.querySelectorAll("img")) if (!node.alt && !node.width) node.alt = "image";
+  for (const node of document.querySelectorAll("img")) node.src = PICTURE;
   const sheets = [...css, ...(css.length ? [] : [PLAIN]), MARKS].map((text) => {
     const sheet = new CSSStyleSheet();
     try { sheet.replaceSync(text); } catch { /* a sheet that cannot be read styles nothing */ }
@@ -106,8 +107,10 @@ function described(element) {
     if (["data-sm-hover", "data-sm-item", "data-sm-field", "data-sm-flash", "data-sm-style", "data-sm-pick", "class", "style"].includes(name)) continue;
     attributes[name.startsWith(MOVED) ? name.slice(MOVED.length) : name] = value.slice(0, 300);
   }
+  let outer = element;
+  while (outer.parentElement?.children.length === 1 && textOf(outer.parentElement) === textOf(outer) && outer.parentElement !== document.body) outer = outer.parentElement;
   const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data);
-  return { tag: element.localName, label: label(element), text: textOf(element).slice(0, 300), first: (own[0] ?? "").trim() !== "", attributes, hint: hintOf(element) };
+  return { tag: element.localName, label: label(element), text: textOf(element).slice(0, 300), first: (own[0] ?? "").trim() !== "", attributes, hint: hintOf(element) || hintOf(outer), outer: outer.localName };
 }
 
 /** A name for the field. */
@@ -117,8 +120,16 @@ function hintOf(element) {
   return heading || element.getAttribute("itemprop") || element.getAttribute("property")?.replace(/^.*:/, "") || [...element.classList].find((name) => /^[a-z][a-z-]{1,24}$/i.test(name)) || "";
 }
 
-function pick(element) {
-  if (!element || element === document.body || element === document.documentElement) return;
+/** The element that has the text: a click beside a link in a heading means the link. */
+function innermost(element) {
+  let node = element;
+  while (node.children.length === 1 && [...node.childNodes].every((child) => child.nodeType !== Node.TEXT_NODE || child.data.trim() === "") && node.localName !== "svg" && node.firstElementChild.localName !== "svg") node = node.firstElementChild;
+  return node;
+}
+
+function pick(clicked, exact = false) {
+  if (!clicked || clicked === document.body || clicked === document.documentElement) return;
+  const element = exact ? clicked : innermost(clicked);
   const about = described(element);
   if (item) {
     const items = all(item);
@@ -156,7 +167,7 @@ function around(step) {
   const to = { up: from.parentElement, down: from.firstElementChild, next: from.nextElementSibling, before: from.previousElementSibling }[step];
   if (!to || to === document.body) { picks.push(from); return; }
   say({ type: "dropped", id: from.dataset.smPick });
-  pick(to);
+  pick(to, true);
 }
 
 document.addEventListener("pointerover", (event) => hover(event.target.closest("*")), true);

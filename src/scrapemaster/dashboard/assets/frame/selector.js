@@ -42,12 +42,17 @@ export function namesOf(element, { ids = true } = {}) {
   const classes = goodClasses(element);
   for (const one of classes) found.push({ css: `.${escaped(one)}`, cost: 1.5 }, { css: `${tag}.${escaped(one)}`, cost: 1.9 });
   if (classes.length > 1) found.push({ css: `${tag}${classes.slice(0, 3).map((one) => `.${escaped(one)}`).join("")}`, cost: 2.6 });
-  found.push({ css: tag, cost: SEMANTIC.has(tag) ? 2.2 : 5 });
+  found.push({ css: tag, cost: SEMANTIC.has(tag) ? 2.2 : BARE });
   for (const one of element.classList) if (!handMade(one) && !STATE.test(one) && !one.startsWith("sm-") && /^[\w-]+$/.test(one)) found.push({ css: `${tag}.${escaped(one)}`, cost: 12 });
   return found.sort((one, two) => one.cost - two.cost);
 }
 
 const SEMANTIC = new Set("h1 h2 h3 h4 article main nav header footer aside time address figure figcaption blockquote dl dt dd th caption summary label price img table".split(" "));
+
+/** What naming an element by its place costs at least. */
+const PLACE = 14;
+/** What a tag costs that says nothing of its contents. */
+const BARE = 5;
 
 /** The element among its brothers. @param {Element} element */
 function placed(element) {
@@ -75,10 +80,11 @@ function matches(root, css) {
 export function selectorFor(element, root, good, options) {
   const alone = good ?? ((css) => { const found = matches(root, css); return found.length === 1 && found[0] === element; });
   const own = namesOf(element, options);
-  for (const one of own) if (one.cost < 12 && alone(one.css)) return one.css;
+  for (const one of own) if (one.cost < BARE && alone(one.css)) return one.css;
   const above = [];
   for (let node = element.parentElement, depth = 1; node && node !== root && node !== node.ownerDocument.documentElement && depth <= 6; node = node.parentElement, depth += 1) above.push({ node, depth });
-  const pairs = [];
+  // A tag alone says little: the same below something that says more goes first.
+  const pairs = own.filter((one) => one.cost >= BARE && one.cost < PLACE).map((one) => ({ css: one.css, cost: one.cost + 3 }));
   for (const { node, depth } of above) {
     for (const name of namesOf(node, options)) {
       for (const one of own) {
@@ -92,15 +98,22 @@ export function selectorFor(element, root, good, options) {
   const spot = placed(element);
   for (const { node, depth } of above) {
     for (const name of namesOf(node, options)) {
-      if (name.cost > 5) continue;
-      pairs.push({ css: `${name.css} ${spot}`, cost: 7 + name.cost + depth * 0.4 });
-      if (depth === 1) for (const one of own) pairs.push({ css: `${name.css} > ${one.css}${spot.replace(/^[^:]*/, "")}`, cost: 7.5 + name.cost + one.cost });
-      if (depth === 2) pairs.push({ css: `${name.css} > ${placed(above[0].node)} > ${spot}`, cost: 9 + name.cost });
+      if (name.cost > BARE) continue;
+      pairs.push({ css: `${name.css} ${spot}`, cost: PLACE + name.cost + depth * 0.4 });
+      if (depth === 1) for (const one of own) pairs.push({ css: `${name.css} > ${one.css}${spot.replace(/^[^:]*/, "")}`, cost: PLACE + 0.5 + name.cost + one.cost });
+      if (depth === 2) pairs.push({ css: `${name.css} > ${placed(above[0].node)} > ${spot}`, cost: PLACE + 2 + name.cost });
     }
   }
   // A heading or a label just before it says what a cell is; position in a table is then the row's.
   pairs.sort((one, two) => one.cost - two.cost);
-  for (const one of pairs.slice(0, 600)) if (alone(one.css)) return one.css;
+  const best = pairs.slice(0, 600).find((one) => alone(one.css));
+  if (best && best.cost < PLACE) return best.css;
+  // The first of several, by name, lasts longer than one by its place: the first match is what is taken.
+  if (!good) {
+    const first = [...own, ...pairs].filter((one) => one.cost < PLACE).sort((one, two) => one.cost - two.cost).find((one) => matches(root, one.css)[0] === element && (one.cost < 5 || one.css.includes(" ")));
+    if (first) return first.css;
+  }
+  if (best) return best.css;
   return pathTo(element, root, alone);
 }
 

@@ -20,7 +20,7 @@ export function Changes({ job }) {
   const { data, error, reload } = useLoad((signal) => get(`/jobs/${job.id}/changes`, { against, by: field, kind, skip, limit: LIMIT }, signal), [job.id, against, field, kind, skip]);
   const others = (runs.data?.rows ?? []).filter((one) => one.id !== job.id && (job.schedule_id || one.name === job.name));
   const amount = data ? { "": data.new + data.changed + data.gone, new: data.new, changed: data.changed, gone: data.gone } : {};
-  if (error?.status === 409) return html`<div class="card"><${Empty} icon="clock" title="Nothing to compare with">${error.message}. Run the job again, or put it on a schedule: what is new, changed and gone is shown here.<//></div>`;
+  if (data && data.against === null) return html`<div class="card"><${Empty} icon="clock" title="Nothing to compare with">This is the first run. Run the job again, or put it on a schedule: what is new, changed and gone is shown here.<//></div>`;
   return html`<section class="card" aria-label="Changes"><div class="toolbar">
       <div class="chips tight" role="group" aria-label="Kind of change">${KINDS.map(([id, name]) => html`<button key=${id} type="button" aria-pressed=${kind === id ? "true" : "false"} onClick=${() => { setKind(id); setSkip(0); }}>${name}<b>${data ? count(amount[id]) : ""}</b></button>`)}</div>
       <span class="push"></span>

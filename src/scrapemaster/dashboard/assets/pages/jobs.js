@@ -99,14 +99,13 @@ export function Jobs() {
   const everything = seen ? Object.values(seen.status_counts).reduce((sum, one) => sum + one, 0) : undefined;
   const more = [asked.engine, asked.priority, asked.tag].filter(Boolean).length;
   return html`
-    <${Titlebar} title="Jobs"><span class=${`live${on ? " on" : ""}`} title=${on ? "What is shown follows the jobs" : "Connecting"}><i></i>${on ? "Live" : "Connecting"}</span>
-      <${Button} kind="primary" icon="plus" href="/new">New job<//><//>
+    <${Titlebar} title="Jobs"><span class=${`live${on ? " on" : ""}`} title=${on ? "What is shown follows the jobs" : "Connecting"}><i></i>${on ? "Live" : "Connecting"}</span><//>
     <div class="chips" role="group" aria-label="Status">
       ${["", ...STATES].map((one) => html`<button key=${one} type="button" aria-pressed=${asked.status === one ? "true" : "false"} onClick=${() => { setQuery({ status: one, skip: 0 }); setChosen(new Set()); }}>
         ${one ? stateWord(one) : "All"}<b>${seen ? compact(one ? seen.status_counts[one] ?? 0 : everything) : ""}</b></button>`)}</div>
     <section class="card jobs" aria-label="Jobs">
       <div class="toolbar">
-        <div class="search" ref=${search}><${Icon} name="search" /><input type="search" aria-label="Search name and URL" placeholder="Search name or URL" value=${text} onInput=${(event) => setText(event.target.value)} /><kbd>/</kbd></div>
+        <div class="search" ref=${search}><${Icon} name="search" /><input type="search" aria-label="Search name and URL" placeholder="Search name or URL" value=${text} onInput=${(event) => setText(event.target.value)} onKeyDown=${(event) => { if (event.key === "Enter") { event.preventDefault(); event.target.blur(); setAt(0); } }} /><kbd>/</kbd></div>
         <select aria-label="Sort" onChange=${(event) => setQuery({ sort: event.target.value === "-created_at" ? "" : event.target.value, skip: 0 })}>
           ${SORTS.map(([id, name]) => html`<option key=${id} value=${id} selected=${id === asked.sort}>${name}</option>`)}</select>
         <${Menu} label="More filters" icon="list" kind="plain" text=${more ? `Filters (${more})` : "Filters"}>

@@ -92,7 +92,7 @@ function Bench({ first }) {
   });
   const onPick = (message) => {
     if (message.type === "picked") {
-      setNotice(draft.item ? `Found in ${message.hits} of ${message.count} rows.` : message.count === 1 ? "One match. Click a second one like it to make a list." : `${message.count} matches.`);
+      setNotice(draft.item ? `Found in ${message.hits} of ${message.count} rows.` : message.count === 1 ? "One match. Click a second one like it to make a list." : `The first of ${message.count}. Click a second one like it to make a list.`);
       picked(message);
     } else if (message.type === "list") {
       setNotice(`A list of ${message.count}. Click what else you want of each.`);
@@ -103,6 +103,7 @@ function Bench({ first }) {
   const marks = useMemo(() => ({ item: draft.item, fields: draft.fields.map((field, place) => ({ name: field.name, css: takenBy(field).css, tone: tone(place) })) }), [draft.item, draft.fields]);
   const previews = usePreviews(draft, pages);
   const matches = previews[pages[0]]?.preview?.matches ?? {};
+  const firstRow = previews[pages[0]]?.preview?.items[0] ?? {};
   const links = look.page?.links ?? [];
   const paging = useMemo(() => (look.page?.url && !look.page.error ? pagingOf(look.page.url, links) : ""), [look.page]);
   const order = draft.scheduled ? scheduleOfDraft(draft) : orderOfDraft(draft);
@@ -133,7 +134,7 @@ function Bench({ first }) {
       <${Button} type="submit" busy=${look.loading} icon="target">Load the page<//></form>
     <div class="bench">
       <${Stage} look=${look.page} loading=${look.loading} error=${look.error} marks=${marks} onPick=${onPick} onCounts=${setCounts} command=${command} onRetry=${load} />
-      <${Fields} draft=${draft} counts=${look.page?.html ? counts : {}} matches=${matches} notice=${notice} onChange=${change} onFlash=${(css) => command.current?.({ type: "flash", css })} />
+      <${Fields} draft=${draft} counts=${look.page?.html ? counts : {}} matches=${matches} first=${firstRow} notice=${notice} onChange=${change} onFlash=${(css) => command.current?.({ type: "flash", css })} />
     </div>
     <${Rows} pages=${pages} links=${links} previews=${previews} fields=${draft.fields} onPage=${(place, page) => setPages(pages.map((one, index) => (index === place ? page : one)))} />
     <${Options} draft=${draft} paging=${paging} onChange=${change} can=${can} />

@@ -45,7 +45,8 @@ export function Schedule({ id }) {
 
 function Since({ job }) {
   const { data, error } = useLoad((signal) => get(`/jobs/${job.id}/changes`, { limit: 1 }, signal), [job.id]);
-  if (error) return html`<span class="faint">${error.status === 409 ? "nothing before it" : "–"}</span>`;
+  if (error) return html`<span class="faint" title=${error.message}>–</span>`;
+  if (data && data.against === null) return html`<span class="faint">the first run</span>`;
   if (!data) return html`<span class="faint">…</span>`;
   if (!data.new && !data.changed && !data.gone) return html`<a class="soft" href=${`/jobs/${job.id}?tab=changes`}>as before</a>`;
   return html`<a class="plain" href=${`/jobs/${job.id}?tab=changes`}>${[["new", data.new], ["changed", data.changed], ["gone", data.gone]].filter(([, amount]) => amount).map(([kind, amount]) => html`<span key=${kind} class=${`pill ${kind}`}>${count(amount)} ${kind}</span> `)}</a>`;

@@ -5,7 +5,7 @@ import { compact, span } from "../app/format.js";
 /** @typedef {{name: string, tone: string, values: number[]}} Series */
 
 const HEIGHT = 150;
-const LEFT = 44;
+const LEFT = 54;
 const BOTTOM = 20;
 const TOP = 8;
 
@@ -53,13 +53,27 @@ export function Chart({ title, at, seconds, series, stacked = false, format = co
         ${[0, 0.5, 1].map((part) => html`<g class="rule"><line x1=${LEFT} x2=${width - 8} y1=${y(most * part)} y2=${y(most * part)} />
           <text x=${LEFT - 8} y=${y(most * part) + 4} text-anchor="end">${format(most * part)}</text></g>`)}
         ${[0, 0.5, 1].map((part) => html`<text class="tick" x=${x(end * part)} y=${HEIGHT - 4} text-anchor=${part === 0 ? "start" : part === 1 ? "end" : "middle"}>${part === 0 ? "start" : span(end * part)}</text>`)}
-        ${at.length > 1 && paths.map((one) => html`<g class=${`tone ${one.tone}`}><path class="area" d=${one.area} /><path class="line" d=${one.line} /></g>`)}
-        ${at.length === 1 && paths.map((one) => html`<circle class=${`tone ${one.tone} dot`} cx=${middle[0]} cy=${y(one.values[0])} r="3.5" />`)}
+        ${at.length > 2 && paths.map((one) => html`<g class=${`tone ${one.tone}`}><path class="area" d=${one.area} /><path class="line" d=${one.line} /></g>`)}
+        ${at.length <= 2 && html`<${Bars} series=${drawn} middle=${middle} y=${y} stacked=${stacked} room=${Math.max(8, Math.min(56, (width - LEFT) / at.length / 3))} />`}
         ${near >= 0 && html`<line class="near" x1=${middle[near]} x2=${middle[near]} y1=${TOP} y2=${HEIGHT - BOTTOM} />`}
       </svg>`}
       ${near >= 0 && html`<div class=${`tip${middle[near] > width / 2 ? " before" : ""}`} style=${{ left: `${middle[near]}px` }}>
         <b>${span(at[near])}</b>${drawn.map((one) => html`<span class=${`tone ${one.tone}`}><i></i>${one.name}<em>${format(one.values[near])}${unit}</em></span>`)}</div>`}
     </div></figure>`;
+}
+
+/** Too few points for a line. */
+function Bars({ series, middle, y, stacked, room }) {
+  const each = stacked ? room : room / series.length;
+  return middle.map((center, place) => {
+    let base = 0;
+    return series.map((one, index) => {
+      const from = stacked ? base : 0;
+      base += one.values[place];
+      const left = stacked ? center - room / 2 : center - room / 2 + index * each;
+      return html`<rect class=${`tone ${one.tone} bar`} x=${left} y=${y(from + one.values[place])} width=${Math.max(2, each - 2)} height=${Math.max(0, y(from) - y(from + one.values[place]))} rx="2" />`;
+    });
+  });
 }
 
 const described = (series, format, unit) => series

@@ -31,7 +31,7 @@ export function freeName(wanted, fields) {
 export function guessName(about) {
   const hint = about.hint.replace(/^(product|item|card|entry|post)[-_](?=.)/, "");
   if (hint && !["product", "item", "card", "row", "col", "link"].includes(hint)) return hint;
-  return { h1: "title", h2: "title", h3: "title", a: "link", img: "image", time: "date", p: "text", li: "value", td: "value" }[about.tag] ?? "field";
+  return { h1: "title", h2: "title", h3: "title", h4: "title", a: about.text ? "name" : "link", img: "image", time: "date", p: "text", li: "value", td: "value" }[about.outer ?? about.tag] ?? "field";
 }
 
 /** The selector of an element for what is wanted of it. @param {string} css @param {string} take `text`, `all`, `html`, or an attribute's name behind `@` */

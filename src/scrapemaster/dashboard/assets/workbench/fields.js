@@ -10,7 +10,7 @@ import { freeName, newId, takenBy, taking, tone } from "./draft.js";
 const TRANSFORMS = [["", "as it is"], ["squeeze", "without extra space"], ["price", "price → number"], ["number", "number"], ["integer", "whole number"], ["currency", "currency"], ["date", "date"], ["boolean", "yes or no"], ["url", "absolute address"], ["text,squeeze", "text of the HTML"], ["json", "JSON"], ["lower", "lower case"]];
 
 /** @param {{draft: any, counts: any, matches: any, notice: string, onChange: (changes: object) => void, onFlash: (css: string) => void}} props */
-export function Fields({ draft, counts, matches, notice, onChange, onFlash }) {
+export function Fields({ draft, counts, matches, first, notice, onChange, onFlash }) {
   const { fields, item } = draft;
   const setField = (id, changes) => onChange({ fields: fields.map((one) => (one.id === id ? { ...one, ...changes } : one)) });
   const drop = (id) => onChange({ fields: fields.filter((one) => one.id !== id) });
@@ -29,10 +29,12 @@ export function Fields({ draft, counts, matches, notice, onChange, onFlash }) {
       ${item && html`<span class="pill" title="on this page">${plural(counts.items ?? matches["config.item"]?.count ?? 0, "row")}</span>`}</div>
     ${fields.length === 0 ? html`<ol class="howto"><li><b>Click</b> something on the page, a name or a price: it becomes a field.</li><li>Click <b>a second one like it</b>: both become a list, one row for each.</li>
       <li>Click <b>anything else</b> in a row to add it. Names and selectors can be changed here.</li></ol>`
-    : html`<ul>${fields.map((field, place) => html`<${One} key=${field.id} field=${field} place=${place} last=${place === fields.length - 1} count=${counts.counts?.[field.name] ?? matches[field.name]?.count} first=${matches[field.name]?.first?.[0]}
+    : html`<ul>${fields.map((field, place) => html`<${One} key=${field.id} field=${field} place=${place} last=${place === fields.length - 1} count=${counts.counts?.[field.name] ?? matches[field.name]?.count} first=${first[field.name]}
         onSet=${(changes) => setField(field.id, changes)} onDrop=${() => drop(field.id)} onShift=${(step) => shift(place, step)} onFlash=${onFlash} item=${item} />`)}</ul>`}
   </section>`;
 }
+
+const inWords = (value) => (value === null ? "nothing in the first row" : typeof value === "string" ? value.replace(/\s+/g, " ").trim() || "(empty)" : JSON.stringify(value)).slice(0, 300);
 
 function One({ field, place, last, count, first, onSet, onDrop, onShift, onFlash, item }) {
   const { css, take } = takenBy(field);
@@ -53,5 +55,5 @@ function One({ field, place, last, count, first, onSet, onDrop, onShift, onFlash
     <input class="mono selector" aria-label=${`Selector of ${field.name}`} placeholder=".price::text, or an XPath" value=${field.selector} spellcheck="false" autocapitalize="none" onInput=${(event) => onSet({ selector: event.target.value })} />
     <div class="pair">${css !== null && html`<select aria-label=${`What is taken for ${field.name}`} onChange=${(event) => change(event.target.value)}>${takes.map(([id, name]) => html`<option key=${id} value=${id} selected=${id === take}>${name}</option>`)}</select>`}
       <select aria-label=${`What is made of ${field.name}`} onChange=${(event) => onSet({ transform: event.target.value })}>${[...TRANSFORMS, ...(known ? [] : [[field.transform, field.transform]])].map(([id, name]) => html`<option key=${id} value=${id} selected=${id === field.transform}>${name}</option>`)}</select></div>
-    ${first !== undefined && html`<p class="sample cut" title=${first}><${Icon} name="right" size=${11} />${first.replace(/\s+/g, " ").trim() || "(empty)"}</p>`}</li>`;
+    ${first !== undefined && html`<p class="sample cut" title=${inWords(first)}><${Icon} name="right" size=${11} />${inWords(first)}</p>`}</li>`;
 }

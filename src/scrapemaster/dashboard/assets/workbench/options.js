@@ -20,7 +20,7 @@ export function Options({ draft, paging, onChange, can }) {
   return html`<div class="options">
     <${Part} icon="link" title="Pages and limits" note=${limits(draft)} open>
       ${paging && html`<div class="full"><${Check} label="Follow the further pages of this list" hint=${html`Links like <code>${paging}</code>`} checked=${followsList}
-        onChange=${(on) => set(on ? { follow_links: true, include: [paging] } : { follow_links: false, include: [] })} /></div>`}
+        onChange=${(on) => set(on ? { follow_links: true, include: [paging], exclude: [`${paging}`.replace(/\*$/, "1")] } : { follow_links: false, include: [], exclude: [] })} /></div>`}
       <div class="full"><${Check} label="Follow links" hint="The pages that the page links to, and so on, on the same site" checked=${config.follow_links ?? false} onChange=${(follow_links) => set({ follow_links })} /></div>
       <${Text} label="Pages at most" type="number" min="1" value=${config.max_pages ?? ""} placeholder=${config.follow_links ? "100" : "1"} onInput=${(text) => set({ max_pages: number(text) })} />
       ${config.follow_links && html`<${Text} label="Links deep at most" type="number" min="0" value=${config.max_depth ?? ""} placeholder="no limit" onInput=${(text) => set({ max_depth: number(text) })} />

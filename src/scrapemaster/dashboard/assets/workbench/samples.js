@@ -26,7 +26,7 @@ export function pagingOf(url, links) {
     try {
       const there = new URL(link);
       const match = /[?&]((?:page|p|offset|start|pg)=)\d+/.exec(there.search);
-      if (there.origin === here.origin && match && there.pathname === here.pathname) return `*${there.pathname === "/" ? "" : there.pathname}*${match[1]}*`;
+      if (there.origin === here.origin && match && there.pathname === here.pathname) return `*${there.pathname}?*${match[1]}*`.replace("?*", there.search.startsWith(`?${match[1]}`) ? "?" : "?*");
     } catch { /* no address */ }
   }
   return "";
