@@ -93,45 +93,54 @@ def expected(address):
     return {"/jobs/none": 2, "/proxies": 1}.get(address, 0)
 
 
+def sign_up(page):
+    page.get_by_role("button", name="Make one").click()
+    page.get_by_label("User name").fill("grace")
+    page.get_by_label("Password").fill("a long password")
+    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("heading", name="No jobs yet").wait_for()
+
+
+def register_webhook(page, url):
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("button", name="New webhook").first.click()
+    page.get_by_label("Address").fill(url)
+    page.get_by_role("button", name="Make the webhook").click()
+    assert page.get_by_label("Secret", exact=True).inner_text().startswith("whsec_")
+    page.get_by_role("button", name="I have it").click()
+    page.get_by_role("heading", name="Nothing was sent").wait_for()
+
+
+def build_by_clicking(page, shop):
+    page.get_by_role("link", name="New job").click()
+    page.get_by_label("Address of the page").fill(shop)
+    page.get_by_role("button", name="Load the page").click()
+    shown = page.frame_locator(FRAME)
+    shown.locator(".product h2").nth(0).click()
+    assert page.get_by_label("Selector of title").input_value() == ".product a::text"
+    shown.locator(".product h2").nth(1).click()
+    assert page.get_by_label("One row for each").input_value() == ".product"
+    shown.locator(".product .price").nth(4).click()
+    page.get_by_label("Selector of price").wait_for()
+    page.get_by_label("Name of the field").nth(1).fill("cost")
+    rows = page.get_by_label("Rows as they would be")
+    rows.get_by_role("cell", name="163.65").wait_for()
+    assert rows.get_by_role("tab").locator(".count").all_inner_texts() == ["12", "12", "12"]
+    assert '"item": ".product"' in page.get_by_label("The order as curl", exact=True).inner_text()
+    page.get_by_label("Follow the further pages of this list").check()
+    page.get_by_text("Name and order").click()
+    page.get_by_label("Name", exact=True).fill("lamps and chairs")
+    page.get_by_role("button", name="Start the job").click()
+
+
 def test_a_person_signs_up_builds_a_job_by_clicking_watches_it_filters_exports_and_sees_the_webhook(
     browser, service, shop
 ):
     with receiver() as target, visiting(browser, service) as visit:
         page = visit.open("/")
-        page.get_by_role("button", name="Make one").click()
-        page.get_by_label("User name").fill("grace")
-        page.get_by_label("Password").fill("a long password")
-        page.get_by_role("button", name="Make the account").click()
-        page.get_by_role("heading", name="No jobs yet").wait_for()
-
-        page.get_by_role("link", name="Webhooks").click()
-        page.get_by_role("button", name="New webhook").first.click()
-        page.get_by_label("Address").fill(target.url("/ok/grace"))
-        page.get_by_role("button", name="Make the webhook").click()
-        assert page.get_by_label("Secret", exact=True).inner_text().startswith("whsec_")
-        page.get_by_role("button", name="I have it").click()
-        page.get_by_role("heading", name="Nothing was sent").wait_for()
-
-        page.get_by_role("link", name="New job").click()
-        page.get_by_label("Address of the page").fill(shop)
-        page.get_by_role("button", name="Load the page").click()
-        shown = page.frame_locator(FRAME)
-        shown.locator(".product h2").nth(0).click()
-        assert page.get_by_label("Selector of title").input_value() == ".product a::text"
-        shown.locator(".product h2").nth(1).click()
-        assert page.get_by_label("One row for each").input_value() == ".product"
-        shown.locator(".product .price").nth(4).click()
-        page.get_by_label("Selector of price").wait_for()
-        page.get_by_label("Name of the field").nth(1).fill("cost")
-        rows = page.get_by_label("Rows as they would be")
-        rows.get_by_role("cell", name="163.65").wait_for()
-        assert rows.get_by_role("tab").locator(".count").all_inner_texts() == ["12", "12", "12"]
-        code = page.get_by_label("The order as curl", exact=True)
-        assert '"item": ".product"' in code.inner_text()
-        page.get_by_label("Follow the further pages of this list").check()
-        page.get_by_text("Name and order").click()
-        page.get_by_label("Name", exact=True).fill("lamps and chairs")
-        page.get_by_role("button", name="Start the job").click()
+        sign_up(page)
+        register_webhook(page, target.url("/ok/grace"))
+        build_by_clicking(page, shop)
 
         page.get_by_role("heading", name="lamps and chairs").wait_for()
         page.get_by_text("Completed").wait_for()
@@ -280,7 +289,7 @@ def test_it_is_used_with_the_keyboard_alone(browser, service, seen):
         page.keyboard.press("/")
         page.keyboard.type("shop")
         page.wait_for_url("**/jobs?q=shop", wait_until="commit")
-        page.get_by_role("link", name="shop").first.wait_for()
+        page.get_by_role("link", name="waits").wait_for(state="detached")
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
         page.wait_for_url("**/jobs/*", wait_until="commit")
@@ -337,7 +346,7 @@ def test_watching_and_trying_out_take_nothing_from_a_users_limit(browser, shop):
     with Service(SCRAPEMASTER_RATE_LIMIT="5/hour") as service, visiting(browser, service) as visit:
         account = {"username": "linus", "password": "a long password"}
         requests.post(f"{service.base}/auth/register", json=account, timeout=10).raise_for_status()
-        page = visit.sign_in(**{"name": account["username"], "password": account["password"]})
+        page = visit.sign_in("linus", account["password"])
         for address in PLACES[:2] * 3:
             visit.open(address)
             visit.settled()

@@ -74,7 +74,8 @@ def snapshot_of(document: Document) -> Snapshot:
     root = tree.root
     if root is not None:
         for node in root.traverse():
-            _still(node)
+            if node.is_element_node:
+                _still(node)
     html = tree.html or ""
     return Snapshot(name, html[:MOST_HTML], css, sheets, links, len(html) > MOST_HTML)
 

@@ -76,7 +76,8 @@ async def changes(
 ) -> Any:
     """Compares the rows of two jobs, of 100,000 rows at most each; a conflict (409) when there are more.
 
-    Where there is no earlier run, `against` is null and there are no changes."""
+    Where there is no earlier run, `against` is null and there are no changes.
+    """
     found = await app.changes.compare(
         JobId(job_id),
         caller.sees,

@@ -62,7 +62,7 @@ function Course({ points, seconds }) {
   const rate = (value) => (value < 10 ? String(Math.round(value * 10) / 10) : compact(Math.round(value)));
   return html`
     <${Chart} title="Throughput" at=${at} seconds=${seconds} format=${rate} unit="/s" series=${[series("Pages", "info", (one) => one.pages / seconds), series("Rows", "accent", (one) => one.items / seconds)]} />
-    <${Chart} title="Answers" at=${at} seconds=${seconds} stacked format=${rate} series=${[series("2xx", "good", (one) => one.ok), series("3xx", "violet", (one) => one.redirected), series("4xx", "warn", (one) => one.refused), series("5xx", "bad", (one) => one.broken), series("No answer", "plain", (one) => one.silent)]} />
+    <${Chart} title="Answers" at=${at} seconds=${seconds} stacked format=${rate} series=${[series("5xx", "bad", (one) => one.broken), series("4xx", "warn", (one) => one.refused), series("No answer", "plain", (one) => one.silent), series("3xx", "violet", (one) => one.redirected), series("2xx", "good", (one) => one.ok)]} />
     <${Chart} title="Time a page took" at=${at} seconds=${seconds} format=${span} series=${[series("Slowest", "plain", (one) => one.slowest), series("Average", "violet", (one) => one.latency)]} />
     <${Chart} title="Downloaded" at=${at} seconds=${seconds} format=${size} unit="/s" series=${[series("Bytes", "info", (one) => one.bytes / seconds)]} />`;
 }

@@ -58,7 +58,7 @@ export function Results({ job }) {
       <${Button} icon="down" onClick=${() => tell(download(`/results/${job.id}/export`, { format: "csv", fields: hidden.length ? [...names, ...SYSTEM].filter((one) => !hidden.includes(one)).map(quoted).join(",") : undefined }))}>CSV of these columns<//></div>
     ${(searching ? found.error : all.error) ? html`<${Wrong} error=${searching ? found.error : all.error} onRetry=${() => (searching ? found.more() : all.want(0, 50))} />`
       : searching && total === 0 && found.done ? html`<${Empty} icon="search" title="No row has that">Case does not matter; every field and the page's address are searched.<//>`
-      : html`<div class="gridbox"><${Grid} key=${wanted} label="Rows" total=${total} columns=${columns} rowAt=${rowAt} onRange=${onRange} onOpen=${setOpen} chosen=${open} /></div>`}
+      : html`<div class="gridbox" style=${{ height: `min(${(Math.max(3, total) + 1) * 34 + 3}px, max(320px, 100dvh - 150px))` }}><${Grid} key=${wanted} label="Rows" total=${total} columns=${columns} rowAt=${rowAt} onRange=${onRange} onOpen=${setOpen} chosen=${open} /></div>`}
     ${opened && html`<${Dialog} side title=${`Row ${count(open + 1)}`} onClose=${() => setOpen(-1)}
       footer=${html`<${Button} icon="left" disabled=${open <= 0} onClick=${() => setOpen(open - 1)}>Previous<//><${Button} icon="right" disabled=${open >= total - 1 || rowAt(open + 1) === undefined} onClick=${() => setOpen(open + 1)}>Next<//>`}>
       <p class="soft">From <a href=${opened.url} target="_blank" rel="noopener noreferrer">${opened.url}</a><br />${moment(opened.scraped_at)}</p>

@@ -153,7 +153,7 @@ function seconds(job) {
 
 function perSecond(job) {
   const time = seconds(job);
-  return time ? compact(Math.round((job.pages_fetched / Math.max(time, 0.05)) * 10) / 10) : "–";
+  return time > 0.5 ? compact(Math.round((job.pages_fetched / time) * 10) / 10) : "–";
 }
 
 function ending(job) {

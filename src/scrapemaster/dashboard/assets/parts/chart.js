@@ -45,7 +45,7 @@ export function Chart({ title, at, seconds, series, stacked = false, format = co
     at.forEach((time, index) => { if (best < 0 || Math.abs(time + seconds / 2 - place) < Math.abs(at[best] + seconds / 2 - place)) best = index; });
     setNear(best);
   };
-  return html`<figure class="chart">
+  return html`<figure class=${`chart${stacked ? " stacked" : ""}`}>
     <figcaption><span>${title}</span>
       <span class="legend">${drawn.length > 1 && drawn.map((one) => html`<span class=${`tone ${one.tone}`}><i></i>${one.name}</span>`)}</span></figcaption>
     <div class="plot" ref=${box} onPointerMove=${move} onPointerLeave=${() => setNear(-1)}>
