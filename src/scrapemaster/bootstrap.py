@@ -54,10 +54,12 @@ from scrapemaster.services.accounts import AccountRules, AccountService, signing
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
+from scrapemaster.services.changes import ChangesService
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
+from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
@@ -112,6 +114,8 @@ class ServiceApp:
     artefacts: ArtefactService
     preview: PreviewService
     proxies: ProxyService
+    lists: JobListFeeds
+    changes: ChangesService
     board: Board | None = None
 
 
@@ -371,7 +375,9 @@ def build_accounts(
     accounts = AccountService(store.users, rules, tokens, windows)
     return AccountsApp(
         callers=Callers(store.users, store.api_keys, tokens),
-        limits=RateLimits(windows, parse_rate_limit(settings.rate_limit)),
+        limits=RateLimits(
+            windows, parse_rate_limit(settings.rate_limit), parse_rate_limit(settings.dashboard_rate_limit)
+        ),
         accounts=accounts,
         api_keys=ApiKeyService(store.api_keys),
         users=UserService(store.users, accounts, removals),
@@ -423,6 +429,8 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
+        lists=JobListFeeds(store),
+        changes=ChangesService(store),
         board=board,
     )
 

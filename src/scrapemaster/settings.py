@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         pattern=rate_limit.PATTERN,
         description="Registrations from one address (an IPv6 network of 64 bits counts as one), or `off`.",
     )
+    dashboard_rate_limit: str = Field(
+        "3600/hour",
+        pattern=rate_limit.PATTERN,
+        description="What one user's dashboard may read and try out, counted apart from `SCRAPEMASTER_RATE_LIMIT`; or `off`.",
+    )
     rate_limit: str = Field(
         "100/hour",
         pattern=rate_limit.PATTERN,

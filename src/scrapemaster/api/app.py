@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
 
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
@@ -21,11 +20,13 @@ from scrapemaster.api.routers import (
     accounts,
     api_keys,
     artefacts,
+    course,
     events,
     exports,
     extract,
     health,
     jobs,
+    lists,
     monitoring,
     proxies,
     results,
@@ -36,6 +37,7 @@ from scrapemaster.api.routers import (
 from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
+from scrapemaster.dashboard.site import install_dashboard
 
 _DESCRIPTION = """
 POST a URL and selectors, get rows.
@@ -99,6 +101,8 @@ def create_app(services: ServiceApp) -> FastAPI:
         users,
         jobs,
         events,
+        lists,
+        course,
         extract,
         results,
         exports,
@@ -128,10 +132,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         app.include_router(metrics_router.router)
         app.add_middleware(Measured, metrics=metrics)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/api/docs")
+    install_dashboard(app)
 
     return app
 

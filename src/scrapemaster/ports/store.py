@@ -12,6 +12,7 @@ from scrapemaster.ports.jobs import JobStore
 from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
+from scrapemaster.ports.series import SeriesStore
 from scrapemaster.ports.users import UserStore
 from scrapemaster.ports.webhooks import WebhookStore
 
@@ -42,6 +43,11 @@ class Store(Protocol):
     @property
     def log(self) -> JobLog:
         """What happened to jobs."""
+        ...
+
+    @property
+    def series(self) -> SeriesStore:
+        """What jobs did when."""
         ...
 
     @property

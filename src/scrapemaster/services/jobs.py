@@ -29,6 +29,7 @@ from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.proxy import checked_choice
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.series import Point, thinned
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
@@ -296,6 +297,11 @@ class JobService:
         """Up to `limit` lines of the job's log behind line `after`; raises `NotFound`."""
         await self.get(job_id, sees)
         return await self._store.log.page(job_id, after=after, limit=limit)
+
+    async def series(self, job_id: JobId, sees: UserId | None, *, most: int) -> list[Point]:
+        """What the job did when, in at most so many points; raises `NotFound`."""
+        await self.get(job_id, sees)
+        return thinned(await self._store.series.points(job_id), most)
 
     async def _move(
         self, job_id: JobId, sees: UserId | None, target: JobStatus, event: EventType, **changes: Any

@@ -363,6 +363,28 @@ CREATE INDEX proxy_health_by_proxy ON proxy_health (proxy);
 CREATE INDEX proxy_health_by_age ON proxy_health (at);
 """
 
+_SERIES = """
+-- What was committed in each span of a job's time: `at` seconds after its start, `seconds` long.
+CREATE TABLE series (
+    job INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    redirected INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    broken INTEGER NOT NULL,
+    silent INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    fetch_ms INTEGER NOT NULL,
+    slowest_ms INTEGER NOT NULL,
+    PRIMARY KEY (job, at, seconds)
+) WITHOUT ROWID;
+CREATE INDEX jobs_by_schedule ON jobs (json_extract(spec, '$.schedule_id'), created_at)
+    WHERE json_extract(spec, '$.schedule_id') IS NOT NULL;
+CREATE INDEX jobs_by_status ON jobs (owner, status, created_at);
+"""
+
 STEPS: tuple[str, ...] = (
     _FIRST,
     _WEBHOOKS,
@@ -373,6 +395,7 @@ STEPS: tuple[str, ...] = (
     _SEEN,
     _ARTEFACTS,
     _PROXIES,
+    _SERIES,
 )
 
 

@@ -13,6 +13,7 @@ from scrapemaster.storage.sqlite.jobs import SqliteJobs
 from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
+from scrapemaster.storage.sqlite.series import SqliteSeries
 from scrapemaster.storage.sqlite.users import SqliteUsers
 from scrapemaster.storage.sqlite.webhooks import SqliteWebhooks
 
@@ -30,6 +31,7 @@ class SqliteStore:
         self.results = SqliteResults(self._database)
         self.artefacts = SqliteArtefacts(self._database)
         self.log = SqliteJobLog(self._database)
+        self.series = SqliteSeries(self._database)
         self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
