@@ -26,8 +26,10 @@ from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
+from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
+from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle as LocalThrottle
 from scrapemaster.fleet.board import RedisBoard
 from scrapemaster.fleet.bus import RedisBus
@@ -36,6 +38,7 @@ from scrapemaster.fleet.refusal import check
 from scrapemaster.fleet.registry import Registry
 from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.ports.board import Board
+from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
@@ -50,13 +53,17 @@ from scrapemaster.services.accounts import AccountRules, AccountService, signing
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
+from scrapemaster.services.changes import ChangesService
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
+from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
+from scrapemaster.services.proxies import PoolOrders, ProxyService
+from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
@@ -82,6 +89,7 @@ class CrawlerApp:
     runner: SliceRunner
     dispatcher: Dispatcher
     scheduler: Scheduler
+    keeper: ProxyKeeper
 
 
 @dataclass(slots=True, frozen=True)
@@ -104,6 +112,9 @@ class ServiceApp:
     exporter: Exporter
     artefacts: ArtefactService
     preview: PreviewService
+    proxies: ProxyService
+    lists: JobListFeeds
+    changes: ChangesService
     board: Board | None = None
     tracer: Tracer | None = None
 
@@ -181,10 +192,16 @@ def build_egress(settings: Settings) -> EgressPolicy:
     return EgressPolicy([ipaddress.ip_network(network) for network in settings.egress_allow])
 
 
-def build_engines(settings: Settings, throttle: Throttle | None = None) -> Engines:
-    """All engines, over one throttle: this process's own if none is given."""
+def build_proxies(settings: Settings, store: Store) -> ProxyPool:
+    """The proxy pool as this process uses it."""
+    return ProxyPool(store.proxies, ban_rest=settings.proxy_rest, longest_wait=settings.proxy_wait)
+
+
+def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | None = None) -> Engines:
+    """All engines, over one proxy pool and one throttle: this process's own if none is given."""
     egress, throttle = build_egress(settings), throttle or LocalThrottle(settings.host_concurrency)
-    http = HttpEngine(egress, throttle)
+    adaptive = AdaptiveThrottle(throttle, settings.host_concurrency)
+    http = HttpEngine(egress, throttle, proxies, adaptive)
     rules = PoolRules(
         executable=settings.browser_executable,
         sandbox=settings.browser_sandbox,
@@ -195,8 +212,18 @@ def build_engines(settings: Settings, throttle: Throttle | None = None) -> Engin
         recycle_memory=settings.browser_recycle_memory * 1024 * 1024,
         idle_seconds=settings.browser_idle_seconds,
     )
-    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes)
-    return Engines({EngineName.HTTP: http, EngineName.AUTO: http, EngineName.BROWSER: browser})
+    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
+    engines: dict[EngineName, Engine] = {
+        EngineName.HTTP: http,
+        EngineName.AUTO: http,
+        EngineName.BROWSER: browser,
+    }
+    return Engines(engines, proxies.close)
+
+
+def build_proxy_service(settings: Settings, store: Store) -> ProxyService:
+    """The use cases of the proxy pool over an open store."""
+    return ProxyService(store.proxies, build_egress(settings))
 
 
 def build_isolation(settings: Settings) -> Isolation:
@@ -239,7 +266,7 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
         tracer=tracer,
     )
     stack.push_async_callback(runner.close)
-    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
+    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
     return _Crawling(runner, dispatcher, orders)
 
 
@@ -248,7 +275,7 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "crawler"))
-        engines = build_engines(settings)
+        engines = build_engines(settings, build_proxies(settings, store))
         parts = _build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
         queue = DocketQueue(
             "memory://",
@@ -259,7 +286,8 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
             tracer,
         )
         scheduler = Scheduler(store, queue, parts.orders)
-        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler)
+        keeper = ProxyKeeper(store.proxies, build_egress(settings))
+        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
 
 @dataclass(slots=True, frozen=True)
@@ -290,7 +318,9 @@ def build_accounts(
     accounts = AccountService(store.users, rules, tokens, windows)
     return AccountsApp(
         callers=Callers(store.users, store.api_keys, tokens),
-        limits=RateLimits(windows, parse_rate_limit(settings.rate_limit)),
+        limits=RateLimits(
+            windows, parse_rate_limit(settings.rate_limit), parse_rate_limit(settings.dashboard_rate_limit)
+        ),
         accounts=accounts,
         api_keys=ApiKeyService(store.api_keys),
         users=UserService(store.users, accounts, removals),
@@ -315,9 +345,11 @@ def build_services(
     egress = build_egress(settings)
     hooks = JobHooks(store.webhooks, egress)
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
-    engines = build_engines(settings)
-    jobs = JobService(store, queue, watch, engines.get, hooks)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks), settings.schedules_per_user)
+    engines = build_engines(settings, build_proxies(settings, store))
+    pool = PoolOrders(store.proxies)
+    proxies = build_proxy_service(settings, store)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
+    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
     account = build_accounts(settings, store, removals, windows)
@@ -331,13 +363,18 @@ def build_services(
         users=account.users,
         jobs=jobs,
         results=ResultService(store),
-        monitoring=MonitoringService(store, workers, ping_redis, mongodb=settings.mongodb_url is not None),
+        monitoring=MonitoringService(
+            store, workers, ping_redis, proxies=proxies, mongodb=settings.mongodb_url is not None
+        ),
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,
         exporter=Exporter(prepare_exports_dir(settings, shared=fleet)),
         artefacts=ArtefactService(store),
-        preview=PreviewService(engines.get, build_isolation(settings), engines.close),
+        preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
+        proxies=proxies,
+        lists=JobListFeeds(store),
+        changes=ChangesService(store),
         board=board,
         tracer=tracer,
     )
@@ -394,7 +431,7 @@ async def fleet_crawler_app(
         tracer = stack.enter_context(build_tracer(settings, "worker"))
         throttle = await stack.enter_async_context(FleetThrottle(url, worker, settings.host_concurrency))
         bus = await stack.enter_async_context(RedisBus(url))
-        engines = build_engines(settings, throttle)
+        engines = build_engines(settings, build_proxies(settings, store), throttle)
         parts = _build_crawling(settings, store, engines, bus, recorder, stack, worker, tracer)
         bus.subscribe(hear)
         bus.subscribe_nudges(parts.dispatcher.poke)
@@ -410,7 +447,8 @@ async def fleet_crawler_app(
             tracer,
         )
         scheduler = Scheduler(store, queue, parts.orders)
-        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler)
+        keeper = ProxyKeeper(store.proxies, build_egress(settings))
+        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
 
 @contextlib.asynccontextmanager

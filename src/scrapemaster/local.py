@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from scrapemaster.bootstrap import build_engines, build_isolation, open_store
+from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies, open_store
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import UserId
@@ -61,7 +61,7 @@ async def crawled(
         settings = load_settings(data_dir=folder, egress_allow=allow).model_copy(update={"mongodb_url": None})
         job, seeds = job_of(order, _LOCAL_USER, time.time())
         async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
-            engines = build_engines(settings)
+            engines = build_engines(settings, build_proxies(settings, store))
             stack.push_async_callback(engines.close)
             engines.get(order.engine)
             isolation = build_isolation(settings)

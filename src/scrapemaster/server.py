@@ -157,6 +157,7 @@ async def answer(
     await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
     log.info("service.stopping")
     services.feeds.close()
+    services.lists.close()
     server.should_exit = True
     await asyncio.gather(serving, *([at_end()] if at_end is not None else []))
     await services.preview.close()
@@ -192,6 +193,7 @@ def _say_ready(settings: Settings, listener: socket.socket) -> None:
     log.info(
         "service.ready",
         version=__version__,
+        dashboard=f"http://{host}:{port}/",
         docs=f"http://{host}:{port}/api/docs",
         data=str(settings.data_dir),
     )

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         pattern=rate_limit.PATTERN,
         description="Registrations from one address (an IPv6 network of 64 bits counts as one), or `off`.",
     )
+    dashboard_rate_limit: str = Field(
+        "3600/hour",
+        pattern=rate_limit.PATTERN,
+        description="What one user's dashboard may read and try out, counted apart from `SCRAPEMASTER_RATE_LIMIT`; or `off`.",
+    )
     rate_limit: str = Field(
         "100/hour",
         pattern=rate_limit.PATTERN,
@@ -97,6 +102,18 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000,
         description="Requests under way at once to one host, over all jobs of a crawler, or of a whole fleet.",
+    )
+    proxy_rest: float = Field(
+        60.0,
+        ge=1,
+        le=3_600,
+        description="Seconds a proxy of the pool rests for a host that banned it; doubled for each ban in a row, an hour at most.",
+    )
+    proxy_wait: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds a job waits for proxies when all of them rest; if the first is free later than that, its pages fail.",
     )
     crawler_places: int = Field(
         64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."

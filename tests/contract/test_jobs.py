@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from contract.conftest import handled, make_job, request_of, running_job
-from scrapemaster.domain.ids import JobId, UserId, new_job_id
+from scrapemaster.domain.ids import JobId, ScheduleId, UserId, new_job_id
 from scrapemaster.domain.job import TRANSITIONS, JobConfig, JobStatus, Priority, StopReason
 from scrapemaster.domain.selector import Selector, SelectorType
 from scrapemaster.ports.jobs import JobQuery
@@ -205,6 +205,7 @@ async def test_jobs_are_listed_by_what_is_asked(store):
     assert await ids() == ([third.id, second.id, first.id], 3)
     assert await ids(owner=UserId("ada"), sort="created_at") == ([first.id, second.id], 2)
     assert await ids(skip=1, limit=1) == ([second.id], 3)
+    assert await ids(schedule="none") == ([], 0)
     assert await ids(tag="red") == ([second.id, first.id], 2)
     assert await ids(priority=Priority.HIGH) == ([second.id], 1)
     assert await ids(text="ALPH") == ([first.id], 1)
@@ -225,3 +226,16 @@ async def test_stats_count_states_items_and_recent_jobs(store):
     assert everybody.status_counts[JobStatus.RUNNING] == everybody.status_counts[JobStatus.PENDING] == 1
     assert (everybody.items_scraped, everybody.created_since) == (2, 1)
     assert (ada.items_scraped, ada.created_since) == (2, 1)
+
+
+async def test_jobs_are_listed_by_the_schedule_that_ordered_them(store):
+    nightly = [
+        make_job(schedule_id=ScheduleId("nightly"), created_at=1_000.0 + number) for number in range(2)
+    ]
+    other = make_job(schedule_id=ScheduleId("hourly"))
+    for job in (*nightly, other, make_job()):
+        await store.jobs.add(job, [])
+
+    jobs, total = await store.jobs.find(JobQuery(schedule=ScheduleId("nightly")))
+
+    assert ([job.id for job in jobs], total) == ([nightly[1].id, nightly[0].id], 2)

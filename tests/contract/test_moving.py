@@ -9,6 +9,7 @@ from pymongo import MongoClient
 
 from contract.conftest import failed, handled, make_job, request_of, retried, running_job
 from contract.test_artefacts import PLENTY, artefact
+from contract.test_proxies import make_proxy
 from contract.test_schedules import make_schedule
 from contract.test_users import key_of, user
 from contract.test_webhooks import NOW, OK, lease, make_delivery, make_endpoint
@@ -17,6 +18,7 @@ from scrapemaster.domain.idempotency import OrderKey, body_hash
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import JobConfig, JobStatus
 from scrapemaster.domain.outcome import Verdict
+from scrapemaster.domain.proxy_health import Delta, Strike
 from scrapemaster.domain.user import Role
 from scrapemaster.domain.webhook import DeliveryState, Settlement
 from scrapemaster.ports.artefacts import CHUNK_BYTES
@@ -64,6 +66,10 @@ async def fill(store):
     await store.users.revoke_token("gone", 9e9)
     await store.api_keys.add(key_of(ada.id, last_used_at=3.0), most=5)
     await store.schedules.add(make_schedule(ada.id, name="nightly"), limit=5)
+    proxy = make_proxy(1, tier=2, tags=["名"], enabled=False)
+    await store.proxies.add([proxy, make_proxy(2)], limit=5)
+    rest = Delta(NOW, bad=1, strike=Strike(NOW, 60.0, banned=True))
+    await store.proxies.report({(proxy.id, ""): Delta(NOW, good=1, good_at=NOW), (proxy.id, "shop"): rest})
     hook = make_endpoint(owner=UserId("ada"))
     await store.webhooks.add(hook)
     for _ in range(3):
@@ -128,6 +134,7 @@ async def everything(store):
     jobs, _ = await store.jobs.find(JobQuery(sort="created_at", limit=99))
     endpoints, _ = await store.webhooks.find(None)
     seen = [users, jobs, endpoints, await store.webhooks.events(99), await store.schedules.find(None)]
+    seen += [await store.proxies.all(), await store.proxies.health(["shop"])]
     seen += [await store.webhooks.deliveries(one.id) for one in endpoints]
     seen += [await store.api_keys.of_owner(one.id) for one in users]
     seen += [await store.users.network_known(one.id, "10.0.0.0/24", since=0) for one in users]
@@ -140,6 +147,7 @@ async def everything(store):
             await store.frontier.failures(job.id),
             await store.frontier.next_due(job.id),
             await store.log.page(job.id),
+            await store.series.points(job.id),
             await store.frontier.recount(job.id),
         ]
     return seen

@@ -1,4 +1,5 @@
 from contract.conftest import handled, running_job
+from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.item import result_id
 
 
@@ -82,3 +83,39 @@ async def test_a_closed_store_can_be_closed_again(store):
     await store.ping()
     await store.close()
     await store.close()
+
+
+async def test_rows_are_searched_literally_and_without_regard_to_case(store):
+    job = await running_job(store, "one", "two")
+    one, two = await store.frontier.lease(job.id, "h", 2, 30, now=2_000.0)
+    rows = [b'{"name":"Oak LAMP"}', '{"name":"Lämpchen 50%"}'.encode(), b'{"name":"a_b \\"quoted\\""}']
+    await store.frontier.commit(job.id, "h", [handled(one, rows), handled(two, [b'{"name":"axb"}'])])
+
+    async def found(text):
+        rows, after = await store.results.search(job.id, text)
+        return [row.seq for row in rows], after
+
+    assert await found("lamp") == ([1], None)
+    assert await found("Lämpchen") == ([2], None)
+    assert await found("50%") == ([2], None)
+    assert await found("a_b") == ([3], None)
+    assert await found('"quoted"') == ([3], None)
+    assert await found("site/two") == ([4], None)
+    assert await found("nothing") == ([], None)
+
+
+async def test_a_search_looks_at_so_many_rows_and_says_where_to_go_on(store):
+    job = await running_job(store, "a")
+    (one,) = await store.frontier.lease(job.id, "h", 1, 30, now=2_000.0)
+    rows = [b'{"n":"%s"}' % (b"hit" if number % 10 == 9 else b"miss") for number in range(50)]
+    await store.frontier.commit(job.id, "h", [handled(one, rows)])
+
+    seen, after, calls = [], 0, 0
+    while after is not None:
+        found, after = await store.results.search(job.id, "hit", after=after, limit=2, scan=15)
+        seen += [row.seq for row in found]
+        calls += 1
+
+    assert seen == [10, 20, 30, 40, 50]
+    assert calls > 3
+    assert await store.results.search(JobId("none"), "hit") == ([], None)

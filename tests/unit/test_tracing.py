@@ -112,7 +112,7 @@ def test_the_first_fetch_of_a_slice_is_traced_and_slow_ones_up_to_a_bound(seed, 
     ("url", "shown"),
     [
         ("https://ada:hush@shop.example:8443/a/b?key=hush#hush", "https://shop.example:8443/a/b"),
-        ("http://[2001:db8::1]:80/?hush", "http://[2001:db8::1]:80/"),
+        ("http://[2001:db8::1]:8080/?hush", "http://[2001:db8::1]:8080/"),
     ],
 )
 def test_a_fetch_tells_its_url_without_what_may_be_secret(url, shown):

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
 
 from scrapemaster import __version__
 from scrapemaster.api.docs import install_docs
@@ -21,12 +20,15 @@ from scrapemaster.api.routers import (
     accounts,
     api_keys,
     artefacts,
+    course,
     events,
     exports,
     extract,
     health,
     jobs,
+    lists,
     monitoring,
+    proxies,
     results,
     schedules,
     users,
@@ -36,6 +38,7 @@ from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.api.traced import Traced
 from scrapemaster.bootstrap import ServiceApp
+from scrapemaster.dashboard.site import install_dashboard
 
 _DESCRIPTION = """
 POST a URL and selectors, get rows.
@@ -60,6 +63,7 @@ _TAGS = [
     {"name": "artefacts", "description": "Screenshots and PDFs that a browser made of pages."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
+    {"name": "proxies", "description": "The proxy pool; for admins."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
@@ -98,12 +102,15 @@ def create_app(services: ServiceApp) -> FastAPI:
         users,
         jobs,
         events,
+        lists,
+        course,
         extract,
         results,
         exports,
         artefacts,
         schedules,
         webhooks,
+        proxies,
         monitoring,
     )
     for module in routers:
@@ -128,10 +135,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         app.include_router(metrics_router.router)
         app.add_middleware(Measured, metrics=metrics)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/api/docs")
+    install_dashboard(app)
 
     return app
 

@@ -53,7 +53,7 @@ class Identify:
             await self._app(scope, _bodiless(receive), send)
             return
         try:
-            spent = await self._limits.spend(found.user)
+            spent = await self._limits.spend(found.user, looking=_looks(found, scope))
         except RedisUnavailable as error:
             if tells_health:
                 await self._app(scope, receive, send)
@@ -91,6 +91,13 @@ class Identify:
             return StoreUnavailable(f"the store did not answer within {seconds} seconds")
         except (UserError, StoreError) as error:
             return error
+
+
+def _looks(caller: Caller, scope: Scope) -> bool:
+    """Whether the request only looks, and a dashboard makes it: it reads, or tries something that is not kept."""
+    if caller.token is None or not caller.token.dashboard:
+        return False
+    return scope["method"] in {"GET", "HEAD"} or scope["path"].startswith(f"{PREFIX}/extract/")
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 #: Routes that anybody may use: credentials are not looked at.
-OPEN = frozenset({f"{PREFIX}/auth/register", f"{PREFIX}/auth/login"})
+OPEN = frozenset({f"{PREFIX}/auth/register", f"{PREFIX}/auth/login", f"{PREFIX}/auth/welcome"})
 #: Routes that tell what is wrong: answered although the request cannot be counted, or the store cannot say who asks.
 HEALTH = frozenset({f"{PREFIX}/monitoring/system"})
 #: Where the middleware leaves the caller, or the error that says why there is none.

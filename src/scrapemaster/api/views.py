@@ -10,7 +10,7 @@ from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.quality import Harvest
 from scrapemaster.domain.schedule import Schedule
 from scrapemaster.export.timestamps import iso
-from scrapemaster.services.preview import Preview
+from scrapemaster.services.preview import Look, Preview, PreviewError
 from scrapemaster.services.views import fill_view, job_view
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "fill_view",
     "job_view",
     "log_line_view",
+    "look_view",
     "preview_view",
     "progress_view",
     "schedule_view",
@@ -71,7 +72,6 @@ def schedule_view(schedule: Schedule) -> dict[str, Any]:
 
 def preview_view(preview: Preview) -> dict[str, Any]:
     """A preview's object."""
-    error = preview.error
     return {
         "url": preview.url,
         "status": preview.status,
@@ -86,14 +86,34 @@ def preview_view(preview: Preview) -> dict[str, Any]:
             Harvest(preview.items_total, preview.fill),
         ),
         "warnings": list(preview.warnings),
-        "error": None
-        if error is None
-        else {
-            "reason": error.reason,
-            "detail": error.detail.encode("utf-8", "replace").decode(),
-            "status": error.status,
-            "evidence": None if error.evidence is None else dict(error.evidence),
-        },
+        "error": _error_view(preview.error),
+    }
+
+
+def look_view(look: Look) -> dict[str, Any]:
+    """A page to look at."""
+    snapshot = look.snapshot
+    return {
+        "url": look.url,
+        "status": look.status,
+        "engine": look.engine,
+        "title": snapshot.title if snapshot else "",
+        "html": snapshot.html if snapshot else "",
+        "css": list(look.css),
+        "links": snapshot.links if snapshot else [],
+        "truncated": snapshot.truncated if snapshot else False,
+        "error": _error_view(look.error),
+    }
+
+
+def _error_view(error: PreviewError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {
+        "reason": error.reason,
+        "detail": error.detail.encode("utf-8", "replace").decode(),
+        "status": error.status,
+        "evidence": None if error.evidence is None else dict(error.evidence),
     }
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from scrapemaster.crawl.extraction import Found
 from scrapemaster.domain.selector import Selector
+from scrapemaster.extract.snapshot import Snapshot
 
 #: Before each message: its length.
 LENGTH = struct.Struct("<I")
@@ -26,7 +27,11 @@ class PlanSpec(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """To the process: a page. `plan` is an encoded `PlanSpec`. `matches`: what each selector matches is wanted too."""
+    """To the process: a page.
+
+    `plan` is an encoded `PlanSpec`. `matches`: what each selector matches is wanted too. `snapshot`: a snapshot of the page is wanted, and nothing
+    else; `plan` is not read then.
+    """
 
     plan: bytes
     body: bytes
@@ -35,6 +40,7 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
     links: bool
     matches: bool
     seconds: float
+    snapshot: bool = False
 
 
 class Matches(msgspec.Struct, array_like=True):
@@ -49,6 +55,7 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
 
     found: Found
     matches: dict[str, Matches]
+    snapshot: Snapshot | None = None
 
 
 class Refused(msgspec.Struct, array_like=True, tag="refused"):

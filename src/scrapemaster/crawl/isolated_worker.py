@@ -15,11 +15,13 @@ import traceback
 from functools import lru_cache
 from typing import BinaryIO
 
-from scrapemaster.crawl.extraction import work_on
+from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import LENGTH, Done, Matches, Refused, Task, pack, spec_of, task_of
 from scrapemaster.domain.errors import PageError
+from scrapemaster.extract.document import Document
 from scrapemaster.extract.plan import Plan, compile_plan
 from scrapemaster.extract.probe import probe
+from scrapemaster.extract.snapshot import snapshot_of
 
 #: Others come first: the service must stay quick.
 _NICENESS = 5
@@ -34,6 +36,11 @@ def _plan(spec: bytes) -> Plan:
 def answer(task: Task) -> Done | Refused:
     """Do a task."""
     try:
+        if task.snapshot:
+            document = Document(task.body, task.url, task.content_type)
+            if document.kind != "html":
+                return Refused("not_html", "the page is no HTML, so there is nothing to look at")
+            return Done(Found([], 0, {}, task.url, [], 0), {}, snapshot_of(document))
         plan = _plan(task.plan)
         matches = {}
         if task.matches:

@@ -22,7 +22,8 @@ class Run:
     """A job's compiled plan, page source, link memory and rates. All of it can be made anew.
 
     `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
-    with too many of them. `meter` measures this process's pages, `pace` the whole job's.
+    with too many of them. `waited_for`: why pages were put back of late. `meter` measures this process's pages, `pace` the whole
+    job's.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Run:
         self.keeper = keeper
         self.isolated = self.plan.slow
         self.links_cut = 0
+        self.waited_for = ""
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -393,6 +393,8 @@ class SliceRunner:
         if status is JobStatus.FAILED:
             worst = ", ".join(f"{code} ({count})" for code, count in sorted(reasons.items()))
             error = f"no page could be had: {worst}"
+        if reason is StopReason.PROXIES_EXHAUSTED:
+            error = exhausted_error(reasons)
         return await self._end(job.id, status, reason, error, if_idle=True)
 
     async def _quality(self, job: Job, status: JobStatus) -> list[str]:
@@ -445,8 +447,16 @@ def warnings_of(counters: Counters, status: JobStatus) -> list[str]:
     return warnings
 
 
+def exhausted_error(reasons: Mapping[str, int]) -> str:
+    """Why a job ended for want of proxies."""
+    return (
+        f"{reasons['proxies_exhausted']} pages could not be fetched because all proxies that the job may use are banned, resting or "
+        "dead; the job's errors say which, and until when; retry the job then, or add proxies to the pool"
+    )
+
+
 def link_warnings(run: Run) -> list[str]:
-    """What the user should know of links that were left out: said once, as soon as it happens."""
+    """What the user should know of links that were left out, and of waiting: said once, as soon as it happens."""
     warnings = []
     if run.links.trap is not None:
         warnings.append(
@@ -455,6 +465,8 @@ def link_warnings(run: Run) -> list[str]:
         )
     if run.links_cut:
         warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
+    if run.waited_for:
+        warnings.append(f"the job had to wait for proxies, the first time because {run.waited_for}")
     return warnings
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from scrapemaster.domain.outcome import Outcome, Verdict
+from scrapemaster.domain.url import host_of, origin_of
 from scrapemaster.ports.tracing import Fact, Span, Work
 
 #: Seconds of asking a server after which a fetch is slow.
 SLOW_SECONDS = 1.0
 #: Fetches traced in one slice at most.
 FETCHES_AT_MOST = 10
+_LONGEST_URL = 2_000
 
 
 class FetchSample:
@@ -38,14 +40,9 @@ def wanted(outcome: Outcome, taken: int) -> bool:
 
 def facts_of(outcome: Outcome) -> dict[str, Fact]:
     """What a fetch's span tells. User, password, query and fragment of a URL can be secrets, and are left out."""
-    parts = urlsplit(outcome.url)
-    host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    if parts.port is not None:
-        shown += f":{parts.port}"
     facts: dict[str, Fact] = {
-        "url.full": f"{parts.scheme}://{shown}{parts.path}"[:2_000],
-        "server.address": host,
+        "url.full": _shown(outcome.url),
+        "server.address": host_of(outcome.url),
         "http.request.resend_count": outcome.request.attempts,
         "scrapemaster.depth": outcome.request.depth,
         "scrapemaster.rows": len(outcome.items),
@@ -55,3 +52,10 @@ def facts_of(outcome: Outcome) -> dict[str, Fact]:
     if outcome.reason is not None:
         facts["scrapemaster.reason"] = outcome.reason
     return facts
+
+
+def _shown(url: str) -> str:
+    try:
+        return (origin_of(url) + urlsplit(url).path)[:_LONGEST_URL]
+    except ValueError:
+        return origin_of(url)  # one that the standard library takes for none

@@ -13,7 +13,7 @@ import structlog
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.sample import FetchSample
-from scrapemaster.domain.errors import GiveUpPage, LeaseLost, StoreUnavailable
+from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
@@ -172,6 +172,10 @@ class Slice:
                 if await self._postponed(leased):
                     continue
                 outcome = await self._work.work(leased)
+            except PostponePage as postponed:
+                self._run.waited_for = str(postponed)
+                await self._put_back(leased, postponed.until)
+                continue
             except Exception as error:  # noqa: BLE001 -- a fault of ours must fail the page, not the job
                 outcome = self._fault(leased, error)
             finally:
@@ -187,11 +191,13 @@ class Slice:
         ready_at = self._run.source.ready_at(leased.url)
         if ready_at <= self._deadline:
             return False
-        due_at = time.time() + ready_at - time.monotonic()
-        # Where the store is away, the lease ends by itself: the page must not fail for that.
-        with contextlib.suppress(StoreUnavailable):
-            await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
+        await self._put_back(leased, time.time() + ready_at - time.monotonic())
         return True
+
+    async def _put_back(self, leased: Leased, due_at: float) -> None:
+        # Where the store is away, the lease ends by itself: the page must not fail for that, and the lane must not end.
+        with contextlib.suppress(StoreUnavailable, LeaseLost):
+            await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
 
     def _fault(self, leased: Leased, error: Exception) -> Outcome:
         log.error("page.fault", job_id=self._job.id, url=leased.url, exc_info=error)

@@ -15,6 +15,7 @@
     ├── PageError                 one page could not be had; carries a `reason` code
     │   ├── RetryPage             retry later
     │   └── GiveUpPage            the same request will fail again
+    ├── PostponePage              not now, for no fault of the page: put it back until a time, uncounted
     ├── LeaseLost                 another holder works on it: drop the work
     ├── StoreError                the store failed
     │   ├── StoreUnavailable      retry later
@@ -149,6 +150,17 @@ class RetryPage(PageError):
 
 class GiveUpPage(PageError):
     """The same request will fail the same way."""
+
+
+class PostponePage(ScrapeMasterError):
+    """The page cannot be asked for now, which is not its fault: put it back until `until` (epoch seconds), uncounted.
+
+    The message is a sentence for the job's warnings.
+    """
+
+    def __init__(self, message: str, until: float) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class LeaseLost(ScrapeMasterError):

@@ -12,11 +12,14 @@ from typing import Any
 import msgspec
 
 from scrapemaster.domain.api_key import ApiKey
-from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.ids import JobId, ProxyId, UserId
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.joblog import LogLine
+from scrapemaster.domain.proxy import Proxy
+from scrapemaster.domain.proxy_health import Health
 from scrapemaster.domain.rendering import Artefact
 from scrapemaster.domain.schedule import Schedule
+from scrapemaster.domain.series import Point
 from scrapemaster.domain.user import User
 from scrapemaster.domain.webhook import Delivery, Endpoint, OutboxEvent
 
@@ -30,6 +33,8 @@ class Kind(StrEnum):
     API_KEYS = "API keys"
     ORDER_KEYS = "idempotency keys"
     SCHEDULES = "schedules"
+    PROXIES = "proxies"
+    PROXY_HEALTH = "figures of proxies"
     ENDPOINTS = "webhook endpoints"
     EVENTS = "webhook events"
     DELIVERIES = "webhook deliveries"
@@ -38,6 +43,7 @@ class Kind(StrEnum):
     KNOWN = "fingerprints known from other jobs"
     ROWS = "rows"
     LOG = "log lines"
+    SERIES = "points of courses"
     PAGE_MARKS = "page marks"
     ARTEFACTS = "artefacts"
     ARTEFACT_CHUNKS = "chunks of artefacts"
@@ -76,6 +82,15 @@ class KeptKey:
     body: bytes
     job: JobId
     expires_at: float
+
+
+@dataclass(slots=True, frozen=True)
+class MovedHealth:
+    """How a proxy does at a host; with an empty host, the proxy itself."""
+
+    proxy: ProxyId
+    host: str
+    health: Health
 
 
 @dataclass(slots=True, frozen=True)
@@ -176,6 +191,8 @@ Record = (
     | ApiKey
     | KeptKey
     | Schedule
+    | Proxy
+    | MovedHealth
     | Endpoint
     | OutboxEvent
     | Delivery
@@ -184,6 +201,7 @@ Record = (
     | bytes
     | MovedRow
     | LogLine
+    | Point
     | PageMark
     | MovedArtefact
     | ArtefactChunk

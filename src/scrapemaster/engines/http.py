@@ -5,22 +5,35 @@ from __future__ import annotations
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import host_of
+from scrapemaster.engines.way import Way
 from scrapemaster.fetch.client import ClientPool
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.http import HttpFetcher
+from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.site_rules import SiteRules
 from scrapemaster.ports.throttle import Throttle
 
 
 class HttpEngine:
-    """Makes page sources over one egress policy, throttle and client pool; see `ports.engine.Engine`."""
+    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`.
+
+    `adaptive` is the throttle of jobs that adapt, over the other one.
+    """
 
     name = "http"
 
-    def __init__(self, egress: EgressPolicy, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        throttle: Throttle,
+        proxies: ProxyPool | None = None,
+        adaptive: Throttle | None = None,
+    ) -> None:
         self._egress = egress
         self._throttle = throttle
+        self._adaptive = adaptive or throttle
+        self._proxies = proxies
         self._pool = ClientPool()
         self._robots = RobotsCache()
 
@@ -29,8 +42,10 @@ class HttpEngine:
 
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, self._throttle, self._pool)
-        return HttpPageSource(fetcher, SiteRules(job.config, fetcher, self._robots), self._throttle)
+        throttle = self._adaptive if job.adaptive else self._throttle
+        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
+        way = Way(job.config, fetcher, self._proxies)
+        return HttpPageSource(way, SiteRules(job.config, way, self._robots), throttle)
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""
@@ -40,8 +55,8 @@ class HttpEngine:
 class HttpPageSource:
     """One job's pages; see `ports.engine.PageSource`."""
 
-    def __init__(self, fetcher: HttpFetcher, rules: SiteRules, throttle: Throttle) -> None:
-        self._fetcher = fetcher
+    def __init__(self, way: Way, rules: SiteRules, throttle: Throttle) -> None:
+        self._way = way
         self._rules = rules
         self._throttle = throttle
 
@@ -49,11 +64,12 @@ class HttpPageSource:
         """See `ports.engine.PageSource`."""
         delay = await self._rules.delay_of(url)
         allow = self._rules.check if self._rules.respected else None
-        return await self._fetcher.fetch(url, delay=delay, allow=allow)
+        return await self._way.fetch(url, delay=delay, allow=allow)
 
     def ready_at(self, url: str) -> float:
         """See `ports.engine.PageSource`."""
-        return self._throttle.ready_at(host_of(url), self._rules.known_delay(url))
+        host = host_of(url)
+        return max(self._throttle.ready_at(host, self._rules.known_delay(url)), self._way.ready_at(host))
 
     async def sitemap_urls(self, url: str, limit: int) -> list[str]:
         """See `ports.engine.PageSource`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.job import EngineName
@@ -10,10 +10,13 @@ from scrapemaster.ports.engine import Engine
 
 
 class Engines:
-    """The engines of this process, by the names jobs ask for."""
+    """The engines of this process, by the names jobs ask for. `close_shared` frees what they have in common, after them."""
 
-    def __init__(self, engines: Mapping[EngineName, Engine]) -> None:
+    def __init__(
+        self, engines: Mapping[EngineName, Engine], close_shared: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._engines = engines
+        self._close_shared = close_shared
 
     def get(self, name: EngineName) -> Engine:
         """The engine for a name; raises a `UserError` with a sentence when there is none, or it cannot work here."""
@@ -30,3 +33,5 @@ class Engines:
         """Free what the engines hold."""
         for engine in {id(engine): engine for engine in self._engines.values()}.values():
             await engine.close()
+        if self._close_shared is not None:
+            await self._close_shared()

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from scrapemaster.domain.errors import GiveUpPage, InvalidUrl, PageError, RetryPage
 from scrapemaster.domain.job import JobConfig
 from scrapemaster.domain.page import Page
+from scrapemaster.domain.proxy import Proxy, address_of, is_pool
 from scrapemaster.domain.url import join_url, origin_of, parse_url
+from scrapemaster.fetch.adaptive import adapts
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
+from scrapemaster.fetch.session import Session, Site
 from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
 from scrapemaster.ports.throttle import Throttle
 
 USER_AGENT = "Mozilla/5.0 (compatible; ScrapeMaster/0.1)"
-#: Sites (scheme, host, port) whose vetting a job remembers, and for how many seconds.
-_SITES = 1_000
+#: Seconds for which a site's vetting is remembered.
 _VETTED_SECONDS = 60.0
 #: A body that small is read before its connection is used again; a larger one is not worth it.
 _DRAIN = 16_384
@@ -69,17 +69,8 @@ class LazyHeaders(Mapping[str, str]):
         return self._decoded
 
 
-@dataclass(slots=True)
-class _Site:
-    host: str
-    spec: ClientSpec
-    allowed: frozenset[Any]
-    secrets: bool
-    vetted_until: float
-
-
 class HttpFetcher:
-    """One job's way over HTTP: its cookies, headers, identity and limits.
+    """One job's way over HTTP: its headers, identity and limits. Cookies and the proxy are a session's.
 
     `home` are URLs whose origins the job's secret headers and cookies are meant for.
     """
@@ -89,21 +80,30 @@ class HttpFetcher:
     ) -> None:
         self._egress = egress
         self._throttle = throttle
+        self._adapting = adapts(throttle)
         self._pool = pool
         self._config = config
-        self._jar = Jar()
-        self._sites: OrderedDict[str, _Site] = OrderedDict()
         self._home = home_origins(home)
-        self._proxy = None if config.proxy == "none" else config.proxy
         self._secret_headers = dict(config.headers)
         self._open_headers = harmless(config.headers)
+        self.session = self.new_session()
+
+    def new_session(self, pooled: Proxy | None = None) -> Session:
+        """A fresh session with the job's identity and cookies, over a proxy of the pool, or over the job's own if it has one."""
+        config = self._config
+        jar = Jar()
         for origin in self._home:
             for name, value in config.cookies.items():
-                self._jar.add(f"{name}={value}; Path=/", f"{origin}/")
+                jar.add(f"{name}={value}; Path=/", f"{origin}/")
         user_agent = config.user_agent
         if user_agent is None and config.impersonate is None:
             user_agent = USER_AGENT
-        self._user_agent = user_agent
+        own = None if config.proxy == "none" or is_pool(config.proxy) else config.proxy
+        return Session(jar, user_agent, config.impersonate, own if pooled is None else pooled.url, pooled)
+
+    def renew(self) -> None:
+        """Give up the job's session, because a site blocked it."""
+        self.session = self.new_session()
 
     async def fetch(
         self,
@@ -113,42 +113,48 @@ class HttpFetcher:
         limit: int | None = None,
         truncate: bool = False,
         allow: Any = None,
+        session: Session | None = None,
     ) -> Page:
         """Fetch a page; see `ports.engine.PageSource.fetch`. Any end but a 2xx page is raised.
 
         `delay`: seconds the host is left alone after this. `allow(url)`, awaited, may refuse a redirect's target by raising.
+        `session`: the one to use; the job's own if None.
         """
+        session = session or self.session
+        if session.pooled is None and is_pool(self._config.proxy):
+            raise GiveUpPage("proxies_exhausted", "this process has no proxy pool")
         left = self._config.timeout
         redirects: list[str] = []
         spent = 0.0
         while True:
-            site = self._sites.get(origin_of(url))
+            site = session.sites.get(origin_of(url))
             if site is None or site.vetted_until < time.monotonic():
-                site = await self._vet(url)
+                site = await self._vet(url, session)
             await self._throttle.acquire(site.host, delay)
             started = time.monotonic()
             try:
                 async with asyncio.timeout(left):
                     found = await self._hop(
-                        url, site, limit or self._config.max_body_bytes, truncate=truncate
+                        url, session, site, limit or self._config.max_body_bytes, truncate=truncate
                     )
             except TimeoutError:
                 late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
-                late.elapsed = spent + time.monotonic() - started
-                raise late from None
+                raise self._failed(late, site.host, started, spent, session) from None
             except PageError as error:
-                error.elapsed = spent + time.monotonic() - started
-                raise
+                raise self._failed(error, site.host, started, spent, session)  # noqa: B904 -- the same error
             finally:
                 self._throttle.release(site.host)
-            spent += time.monotonic() - started
+            took = time.monotonic() - started
+            if self._adapting is not None:
+                self._adapting.told(site.host, took, proxied=session.pooled is not None)
+            spent += took
             if isinstance(found, str):
                 redirects.append(url)
                 if len(redirects) > MAX_REDIRECTS:
                     raise GiveUpPage(
                         "too_many_redirects", f"more than {MAX_REDIRECTS} redirects, the last to {found}"
                     )
-                if found in redirects and not self._sets_cookies():
+                if found in redirects and not session.jar.get_all():
                     raise GiveUpPage("redirect_loop", f"redirected in a circle, back to {found}")
                 url = found
                 if allow is not None:
@@ -158,14 +164,21 @@ class HttpFetcher:
             status, headers, body = found
             return Page(url, status, headers, body, spent, time.time(), tuple(redirects))
 
-    def _sets_cookies(self) -> bool:
-        return bool(self._jar.get_all())
+    def _failed(
+        self, error: PageError, host: str, started: float, spent: float, session: Session
+    ) -> PageError:
+        """The error of a request begun at `started`, with its time; who adapts is told of it."""
+        took = time.monotonic() - started
+        error.elapsed = spent + took
+        if self._adapting is not None:
+            self._adapting.told(host, took, error, proxied=session.pooled is not None)
+        return error
 
     async def _hop(
-        self, url: str, site: _Site, limit: int, *, truncate: bool
+        self, url: str, session: Session, site: Site, limit: int, *, truncate: bool
     ) -> str | tuple[int, LazyHeaders, bytes]:
         """One request: the URL it redirects to, or a 2xx response."""
-        options: dict[str, Any] = {"cookie_provider": self._jar}
+        options: dict[str, Any] = {"cookie_provider": session.jar}
         headers = self._secret_headers if site.secrets else self._open_headers
         if headers:
             options["headers"] = headers
@@ -187,53 +200,71 @@ class HttpFetcher:
         headers_of = LazyHeaders(response.headers)
         if status in REDIRECTS and (location := response.headers.get("location")) is not None:
             return redirect_target(url, bytes(location), status)
-        error = refusal(
-            status, headers_of.get("retry-after"), lambda seconds: self._throttle.pause(site.host, seconds)
-        )
+        error = self._refusal(status, headers_of, session, site)
         if status in TELLING:
             error.page = Page(url, status, headers_of, head, 0.0, time.time())
         raise error
 
-    def _check_address(self, response: Any, site: _Site) -> None:
+    def _refusal(self, status: int, headers: LazyHeaders, session: Session, site: Site) -> PageError:
+        """What a status that brings no page means."""
+        if status == 407 and session.proxy is not None:
+            return RetryPage("proxy_error", "the proxy refuses the credentials", status)
+
+        def pause(seconds: float) -> None:
+            # 429 speaks to an address: over the pool it holds up the proxy that was told so, and not the host.
+            if status != 429 or session.pooled is None:
+                self._throttle.pause(site.host, seconds)
+
+        return refusal(status, headers.get("retry-after"), pause)
+
+    @staticmethod
+    def _check_address(response: Any, site: Site) -> None:
         """The address that was connected to must be one that was vetted."""
         remote = response.remote_addr
-        if self._proxy is None and remote is not None and remote.ip() not in site.allowed:
+        if remote is not None and remote.ip() not in site.allowed:
             raise GiveUpPage(
                 "egress_denied", f"{site.host} was reached at {remote.ip()}, which was not vetted"
             )
 
-    async def _vet(self, url: str) -> _Site:
+    async def _vet(self, url: str, session: Session) -> Site:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = await self._egress.addresses(host, port)
+        allowed = addresses = await self._egress.addresses(host, port)
         pins = [(host, addresses)]
-        if self._proxy is not None:
-            pins.append(await self._vet_proxy(self._proxy))
+        if session.proxy is not None:
+            name, allowed = await self._vet_proxy(session.proxy, pooled=session.pooled is not None)
+            # Last, should a site have its proxy's name: then the proxy is what is connected to.
+            pins.append((name, allowed))
         spec = ClientSpec(
             tuple(pins),
             self._config.timeout,
-            self._user_agent,
-            self._config.impersonate,
+            session.user_agent,
+            session.impersonate,
             self._config.verify_tls,
-            self._proxy,
+            _resolved_here(session.proxy),
+            # Some HTTP proxies close after each response without saying so; in a tunnel the site itself would say it.
+            keep=session.proxy is None or parts.scheme == "https" or session.proxy.startswith("socks"),
         )
         origin = origin_of(url)
-        site = _Site(
-            host, spec, frozenset(addresses), origin in self._home, time.monotonic() + _VETTED_SECONDS
-        )
-        self._sites[origin] = site
-        if len(self._sites) > _SITES:
-            self._sites.popitem(last=False)
+        site = Site(host, spec, frozenset(allowed), origin in self._home, time.monotonic() + _VETTED_SECONDS)
+        session.remember(origin, site)
         return site
 
-    async def _vet_proxy(self, proxy: str) -> tuple[str, tuple[Any, ...]]:
-        parts = urlsplit(proxy)
-        host = parts.hostname or ""
+    async def _vet_proxy(self, proxy: str, *, pooled: bool) -> tuple[str, tuple[Any, ...]]:
+        host, port = address_of(proxy)
         try:
-            addresses = await self._egress.addresses(host, parts.port or 1080)
-        except PageError as error:
-            raise type(error)(error.reason, f"the job's proxy: {error.detail}") from None
-        return host, addresses
+            return host, await self._egress.addresses(host, port)
+        except GiveUpPage as error:
+            if pooled:
+                raise RetryPage("proxy_error", f"the proxy's own address: {error.detail}") from None
+            raise GiveUpPage(error.reason, f"the job's proxy: {error.detail}") from None
+        except RetryPage as error:
+            raise RetryPage("proxy_error", f"the job's proxy: {error.detail}") from None
+
+
+def _resolved_here(proxy: str | None) -> str | None:
+    """The proxy's URL with which it is told the vetted address of a site, and not its name, where its protocol can."""
+    return proxy.replace("socks5h://", "socks5://", 1) if proxy is not None else None
 
 
 def home_origins(urls: Iterable[str]) -> set[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from scrapemaster.domain.errors import PageError
+from typing import Any, Protocol
+
+from scrapemaster.domain.errors import PageError, PostponePage
 from scrapemaster.domain.job import JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import join_url, origin_of
-from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.robots import ROBOT_NAME, ROBOTS_BYTES, RobotsCache, Rules
 from scrapemaster.fetch.sitemap import SITEMAP_BYTES, parse_sitemap
 
@@ -14,10 +15,17 @@ from scrapemaster.fetch.sitemap import SITEMAP_BYTES, parse_sitemap
 _SITEMAP_FILES = 500
 
 
+class Fetcher(Protocol):
+    """Fetches a page under the job's config; see `fetch.http.HttpFetcher.fetch` for its options."""
+
+    async def fetch(self, url: str, **options: Any) -> Page:
+        """The page; any other end is raised."""
+
+
 class SiteRules:
     """robots.txt and sitemaps as one job sees them, whatever engine drives its pages."""
 
-    def __init__(self, config: JobConfig, fetcher: HttpFetcher, robots: RobotsCache) -> None:
+    def __init__(self, config: JobConfig, fetcher: Fetcher, robots: RobotsCache) -> None:
         self._fetcher = fetcher
         self._robots = robots
         self._delay = config.delay
@@ -54,7 +62,7 @@ class SiteRules:
             rules = await self._rules(url)
             rules.check(url)
             waiting = rules.sitemaps
-        except PageError:
+        except (PageError, PostponePage):
             waiting = []
         waiting = waiting[::-1] or [f"{origin_of(url)}/sitemap.xml"]
         seen: set[str] = set()
@@ -66,7 +74,7 @@ class SiteRules:
             seen.add(sitemap)
             try:
                 page = await self._fetcher.fetch(sitemap, delay=self._delay, limit=SITEMAP_BYTES)
-            except PageError:
+            except (PageError, PostponePage):
                 continue
             found = parse_sitemap(page.body)
             waiting.extend(reversed(found.sitemaps))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scrapemaster.domain.idempotency import OrderKey
-from scrapemaster.domain.ids import JobId, UserId
+from scrapemaster.domain.ids import JobId, ScheduleId, UserId
 from scrapemaster.domain.job import Job, JobStatus, Priority
 from scrapemaster.domain.request import NewRequest
 
@@ -16,7 +16,7 @@ from scrapemaster.domain.request import NewRequest
 class JobQuery:
     """Which jobs to list.
 
-    `owner` None means everybody's; `text` is looked for in name and URLs, case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
+    `owner` None means everybody's; `schedule` is the one that ordered them; `text` is looked for in name and URLs, case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
     """
 
     owner: UserId | None = None
@@ -24,6 +24,7 @@ class JobQuery:
     engine: str | None = None
     priority: Priority | None = None
     tag: str | None = None
+    schedule: ScheduleId | None = None
     text: str | None = None
     sort: str = "-created_at"
     skip: int = 0

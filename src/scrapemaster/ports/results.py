@@ -18,6 +18,15 @@ class ResultStore(Protocol):
     async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
         """Up to `limit` rows with `seq` greater than `after`; costs the same at any depth."""
 
+    async def search(
+        self, job: JobId, text: str, *, after: int = 0, limit: int = 100, scan: int = 100_000
+    ) -> tuple[list[Result], int | None]:
+        """Up to `limit` rows behind `after` that have `text` in their data or their own URL, and where to go on.
+
+        Case does not matter for ASCII letters; `text` means itself. No more than `scan` rows are looked at, so that a call never takes long: there may
+        be fewer rows than `limit`, even none, and more of them behind the `seq` returned. It is None when there are no rows behind.
+        """
+
     async def total(self, job: JobId) -> int:
         """How many rows the job has now."""
 

@@ -9,8 +9,10 @@ from scrapemaster.ports.artefacts import ArtefactStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
+from scrapemaster.ports.series import SeriesStore
 from scrapemaster.ports.users import UserStore
 from scrapemaster.ports.webhooks import WebhookStore
 
@@ -44,6 +46,11 @@ class Store(Protocol):
         ...
 
     @property
+    def series(self) -> SeriesStore:
+        """What jobs did when."""
+        ...
+
+    @property
     def schedules(self) -> ScheduleStore:
         """Standing orders."""
         ...
@@ -61,6 +68,11 @@ class Store(Protocol):
     @property
     def api_keys(self) -> ApiKeyStore:
         """Keys of programs."""
+        ...
+
+    @property
+    def proxies(self) -> ProxyStore:
+        """The proxy pool."""
         ...
 
     async def open(self) -> None:

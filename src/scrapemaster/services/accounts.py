@@ -39,6 +39,14 @@ class AccountRules:
     admin_password: str | None
 
 
+@dataclass(slots=True, frozen=True)
+class Welcome:
+    """`registration`: anybody may make an account. `fresh`: there is no account yet but the one made at the first start."""
+
+    registration: bool
+    fresh: bool
+
+
 class AccountService:
     """Use cases of accounts. `address` is where a request comes from."""
 
@@ -85,6 +93,10 @@ class AccountService:
         await self._users.add(user)
         return user
 
+    async def welcome(self) -> Welcome:
+        """What a sign-in page may tell anybody."""
+        return Welcome(self._rules.registration, await self._users.count() <= 1)
+
     async def ensure_admin(self) -> str | None:
         """Make the first admin when there is no user at all; returns its password if that was made up."""
         if await self._users.count():
@@ -94,8 +106,10 @@ class AccountService:
         await self.add(self._rules.admin_username, password, Role.ADMIN)
         return None if given else password
 
-    async def login(self, username: str, password: str, address: str) -> tuple[str, int]:
-        """A token and how many seconds it lasts.
+    async def login(
+        self, username: str, password: str, address: str, *, dashboard: bool = False
+    ) -> tuple[str, int]:
+        """A token and how many seconds it lasts; `dashboard`: for a session of the dashboard.
 
         Raises `NotAuthenticated`, in the same words and after the same work whatever is wrong, or `TooMany` after too
         many wrong passwords, whether or not there is such an account.
@@ -114,7 +128,7 @@ class AccountService:
             with contextlib.suppress(Conflict, NotFound, InvalidInput):
                 hashed = await self._passwords.hash(password)
                 await self._users.change(user.id, if_hash=user.password_hash, password_hash=hashed)
-        return self._tokens.make(user), self._tokens.seconds
+        return self._tokens.make(user, dashboard=dashboard), self._tokens.seconds
 
     async def change_password(self, caller: Caller, current: str, new: str, address: str) -> None:
         """Set another password and revoke every token of the account; API keys stay.

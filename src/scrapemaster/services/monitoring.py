@@ -14,6 +14,7 @@ from scrapemaster.domain.job import JobStatus
 from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.workers import Workers
+from scrapemaster.services.proxies import ProxyService
 
 _DAY = 86_400.0
 #: Seconds a part has to answer.
@@ -44,9 +45,11 @@ class MonitoringService:
         workers: Workers,
         ping_redis: Callable[[], Awaitable[None]] | None,
         *,
+        proxies: ProxyService,
         mongodb: bool = False,
     ) -> None:
         self._mongodb = mongodb
+        self._proxies = proxies
         self._store = store
         self._workers = workers
         self._ping_redis = ping_redis
@@ -77,8 +80,8 @@ class MonitoringService:
         return await self._workers.reports()
 
     async def proxies(self) -> dict[str, Any]:
-        """The proxy pool: empty."""
-        return {"total_proxies": 0, "by_status": {}}
+        """The proxy pool: how many proxies are in each state, and how they do."""
+        return await self._proxies.figures()
 
     async def store_answers(self) -> bool:
         """Whether the store answers in time."""

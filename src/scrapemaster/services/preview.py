@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,21 +15,25 @@ import orjson
 from scrapemaster.crawl.isolated_messages import Done, Matches, PlanSpec, Task, pack
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.process import check_kind, error_of
-from scrapemaster.domain.errors import InvalidInput, PageError, TooMany
+from scrapemaster.domain.errors import InvalidInput, PageError, PostponePage, TooMany
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import EngineName, Job
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.quality import Harvest, quality_warnings
 from scrapemaster.domain.selector import names_of
 from scrapemaster.extract.barrier import barrier_of, shell_of
+from scrapemaster.extract.encoding import decode
+from scrapemaster.extract.snapshot import MOST_CSS, Snapshot, still_css
 from scrapemaster.ports.engine import Engine
 from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.proxies import PoolOrders
 
 #: The base of HTML that comes without a URL; a name that never resolves (RFC 6761, section 6.4).
 NO_URL = "http://preview.invalid/"
 #: Seconds that a page may take in a preview, whatever the config says, and the waiting for its host besides.
 _FETCH_SECONDS = 60.0
 _WAIT_SECONDS = 30.0
+_SHEET_SECONDS = 5.0
 #: Previews at once: of one user, and in all.
 _OF_ONE = 4
 _IN_ALL = 32
@@ -65,6 +70,18 @@ class Preview:
     error: PreviewError | None = None
 
 
+@dataclass(slots=True)
+class Look:
+    """A page to look at, and the text of the style sheets it names."""
+
+    url: str
+    status: int | None = None
+    engine: str | None = None
+    snapshot: Snapshot | None = None
+    css: Sequence[str] = ()
+    error: PreviewError | None = None
+
+
 class PreviewService:
     """Runs previews, extraction always in a process of its own, so that no page and no selector can stall the API."""
 
@@ -72,9 +89,11 @@ class PreviewService:
         self,
         engine_for: Callable[[EngineName], Engine],
         isolation: Isolation,
+        pool: PoolOrders,
         close_engines: Callable[[], Awaitable[None]],
     ) -> None:
         self._engine_for = engine_for
+        self._pool = pool
         self._isolation = isolation
         self._close_engines = close_engines
         self._running: Counter[UserId] = Counter()
@@ -90,18 +109,57 @@ class PreviewService:
         Raises `InvalidInput` for what no job could be made of, and `TooMany`. A page that cannot be had is no error of the call.
         """
         job, _ = await asyncio.to_thread(job_of, order, user, time.time())
+        if html is None:
+            await self._pool.check(job.config)
         engine = self._engine_for(order.engine)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
+        with self._place_for(user):
+            return await self._preview(job, engine, html)
+
+    async def look(self, order: JobOrder, user: UserId) -> Look:
+        """Fetch the order's only URL, to be looked at; raises as `preview` does."""
+        job, _ = await asyncio.to_thread(job_of, order, user, time.time())
+        engine = self._engine_for(order.engine)
+        with self._place_for(user):
+            return await self._look(job, engine)
+
+    @contextlib.contextmanager
+    def _place_for(self, user: UserId) -> Iterator[None]:
         if self._running[user] >= _OF_ONE or self._running.total() >= _IN_ALL:
             raise TooMany("too many previews are under way; wait for one to end", 1.0)
         self._running[user] += 1
         try:
-            return await self._preview(job, engine, html)
+            yield
         finally:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
+
+    async def _look(self, job: Job, engine: Engine) -> Look:
+        look = Look(job.urls[0])
+        try:
+            page = await _fetched(job, engine)
+            look.url, look.status, look.engine = page.url, page.status, engine.name
+            task = Task(
+                b"",
+                page.body,
+                page.url,
+                page.headers.get("content-type", ""),
+                links=False,
+                matches=False,
+                seconds=self._isolation.seconds,
+                snapshot=True,
+            )
+            done = await self._isolation.extract(str(job.owner), task, tries=1)
+            look.snapshot = done.snapshot
+            if done.snapshot is not None:
+                sheets = await _sheets(job, self._engine_for(EngineName.HTTP), done.snapshot.sheets)
+                look.css = [*sheets, *done.snapshot.css]
+        except PageError as error:
+            look.status = error.status or look.status
+            look.error = PreviewError(error.reason, error.detail, error.status, error.evidence)
+        return look
 
     async def _preview(self, job: Job, engine: Engine, html: str | None) -> Preview:
         url = job.urls[0]
@@ -120,6 +178,8 @@ class PreviewService:
                 barrier = barrier_of(page, url, thorough=True) or shell_of(page)
                 if barrier is not None:
                     raise error_of(page, barrier)
+        except PostponePage as error:
+            preview.error = PreviewError("proxies_exhausted", str(error))
         except PageError as error:
             if error.page is not None and (barrier := barrier_of(error.page, url)) is not None:
                 error = error_of(error.page, barrier)
@@ -167,6 +227,25 @@ async def _fetched(job: Job, engine: Engine) -> Page:
         raise PageError(
             "timeout", "the page was not there in time; its host may be busy with other work"
         ) from None
+    finally:
+        await source.close()
+
+
+async def _sheets(job: Job, engine: Engine, urls: Sequence[str]) -> list[str]:
+    """The style sheets that can be had in time, in order; what they would load is taken out of them."""
+    config = replace(job.config, timeout=_SHEET_SECONDS, max_retries=0, max_body_bytes=MOST_CSS)
+    source = engine.open(replace(job, config=config))
+
+    async def sheet(url: str) -> str:
+        try:
+            async with asyncio.timeout(_SHEET_SECONDS):
+                page = await source.fetch(url)
+        except (PageError, TimeoutError):
+            return ""
+        return await asyncio.to_thread(still_css, decode(page.body, page.headers.get("content-type", "")))
+
+    try:
+        return list(await asyncio.gather(*(sheet(url) for url in urls)))
     finally:
         await source.close()
 

@@ -37,6 +37,14 @@ class ResultService:
         total = max(job.counters.items, last if rows else 0)
         return ResultPage(rows, total, last if rows and last < total else None)
 
+    async def search(
+        self, job_id: JobId, sees: UserId | None, text: str, *, after: int, limit: int
+    ) -> ResultPage:
+        """Up to `limit` rows behind the first `after` that have a text in them, of those looked at; raises `NotFound`."""
+        job = await self.job(job_id, sees)
+        rows, next_after = await self._store.results.search(job_id, text, after=after, limit=limit)
+        return ResultPage(rows, job.counters.items, next_after)
+
     async def job(self, job_id: JobId, sees: UserId | None) -> Job:
         """The job whose rows they are; raises `NotFound`."""
         job = await self._store.jobs.get(job_id, sees)

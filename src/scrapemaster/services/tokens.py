@@ -14,6 +14,8 @@ from scrapemaster.domain.user import User
 _ALGORITHM = "HS256"
 _ISSUER = "scrapemaster"
 _AUDIENCE = "scrapemaster-api"
+#: What the claim `use` of a dashboard's token says.
+_DASHBOARD = "dashboard"
 _CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]
 #: Characters; a token we make has some 400.
 _LONGEST = 4_096
@@ -23,12 +25,16 @@ _LEEWAY = 5
 
 @dataclass(slots=True, frozen=True)
 class Token:
-    """What a token says. `epoch` is the account's `token_epoch` when it was made; `expires_at` is in epoch seconds."""
+    """What a token says. `epoch` is the account's `token_epoch` when it was made; `expires_at` is in epoch seconds.
+
+    `dashboard`: it was given for a session of the dashboard.
+    """
 
     user_id: UserId
     jti: str
     epoch: int
     expires_at: float
+    dashboard: bool = False
 
 
 class Tokens:
@@ -38,7 +44,7 @@ class Tokens:
         self._key = key
         self.seconds = seconds
 
-    def make(self, user: User) -> str:
+    def make(self, user: User, *, dashboard: bool = False) -> str:
         """A token for the account as it is now."""
         now = int(time.time())
         claims = {
@@ -51,6 +57,8 @@ class Tokens:
             "jti": uuid7(),
             "epoch": user.token_epoch,
         }
+        if dashboard:
+            claims["use"] = _DASHBOARD
         return jwt.encode(claims, self._key, _ALGORITHM)
 
     def read(self, text: str) -> Token:
@@ -72,6 +80,7 @@ class Tokens:
                 str(claims["jti"]),
                 int(claims.get("epoch", -1)),
                 float(claims["exp"]),
+                claims.get("use") == _DASHBOARD,
             )
         except (jwt.PyJWTError, ValueError, TypeError):
             raise NotAuthenticated from None

@@ -17,6 +17,7 @@ from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobOrder
+from scrapemaster.services.proxies import PoolOrders
 from scrapemaster.services.schedules import Orders, ScheduleDraft, Scheduler, ScheduleService
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -47,7 +48,7 @@ class Parts:
         engines = Engines({EngineName.AUTO: http, EngineName.HTTP: http})
         self.store = store
         self.queue = Heard()
-        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()))
+        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()), PoolOrders(store.proxies))
         self.service = ScheduleService(store, self.queue, self.orders, limit=5)
         self.scheduler = Scheduler(store, self.queue, self.orders)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,6 +17,7 @@ from scrapemaster.api.schemas.accounts import (
     Registration,
     TokenAnswer,
     UserAnswer,
+    WelcomeAnswer,
 )
 from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, THROTTLED, UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services, address_of
@@ -40,6 +42,7 @@ _LOGIN_BODY = {
                     "properties": {
                         "username": {"type": "string"},
                         "password": {"type": "string", "format": "password"},
+                        "use": {"type": "string", "enum": ["api", "dashboard"], "default": "api"},
                     },
                 }
             },
@@ -86,8 +89,19 @@ async def login(request: Request, app: Services) -> Any:
     Wrong name and wrong password get the same 401, many of them 429.
     """
     credentials = await _credentials(request)
-    token, seconds = await app.accounts.login(credentials.username, credentials.password, address_of(request))
+    token, seconds = await app.accounts.login(
+        credentials.username,
+        credentials.password,
+        address_of(request),
+        dashboard=credentials.use == "dashboard",
+    )
     return {"access_token": token, "token_type": "bearer", "expires_in": seconds}
+
+
+@router.get("/welcome", response_model=WelcomeAnswer, summary="What a sign-in page shows")
+async def welcome(app: Services) -> Any:
+    """Needs no credentials."""
+    return asdict(await app.accounts.welcome())
 
 
 @router.get("/me", response_model=UserAnswer, responses=UNAUTHENTICATED, summary="Who am I")
@@ -128,7 +142,7 @@ async def _credentials(request: Request) -> Credentials:
     try:
         if kind == _FORM:
             form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20)
-            values: Any = {name: form[name][0] for name in ("username", "password") if name in form}
+            values: Any = {name: form[name][0] for name in ("username", "password", "use") if name in form}
         else:
             values = orjson.loads(body)
         return Credentials.model_validate(values)

@@ -7,14 +7,16 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from scrapemaster.api.schemas.bulk import BulkAnswer, BulkBody
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody, NewJobAnswer
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import failed_page_view, job_view
 from scrapemaster.domain.idempotency import OrderKey, body_hash
-from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.ids import JobId, ScheduleId
 from scrapemaster.domain.job import JobStatus, Priority
 from scrapemaster.ports.jobs import SORTABLE, JobQuery
+from scrapemaster.services.bulk import act_on_all
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
 
@@ -95,6 +97,9 @@ async def find(
     ] = None,
     priority: Annotated[Priority | None, Query(description="Only jobs of this priority.")] = None,
     tag: Annotated[str | None, Query(max_length=100, description="Only jobs with this tag.")] = None,
+    schedule: Annotated[
+        str | None, Query(max_length=100, description="Only jobs that this schedule ordered.")
+    ] = None,
     q: Annotated[str | None, Query(max_length=200, description="Text to look for in name and URLs.")] = None,
     sort: Annotated[
         str,
@@ -112,6 +117,7 @@ async def find(
             engine=engine,
             priority=priority,
             tag=tag,
+            schedule=None if schedule is None else ScheduleId(schedule),
             text=q,
             sort=sort,
             skip=skip,
@@ -124,6 +130,17 @@ async def find(
     if links:
         answer.headers["Link"] = links
     return answer
+
+
+@router.post("/bulk", response_model=BulkAnswer, responses=INVALID, summary="Act on many jobs")
+async def bulk(body: BulkBody, caller: CallerHere, app: Services) -> Any:
+    """Does one thing to each of the jobs, as the request for a single one does; counts as one request.
+
+    Jobs whose state forbids it, and those that are not there, are listed with the reason; the others are done.
+    """
+    ids = [JobId(job_id) for job_id in body.ids]
+    done, refused = await act_on_all(app.jobs, body.action, ids, caller.sees)
+    return as_json({"done": done, "refused": [{"id": one.job, "detail": one.detail} for one in refused]})
 
 
 @router.get("/{job_id}", response_model=JobAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get a job")

@@ -24,7 +24,7 @@ async def stats(caller: CallerHere, app: Services) -> Any:
 
 @router.get("/proxies", response_model=ProxiesAnswer, summary="The proxy pool")
 async def proxies(_caller: CallerHere, app: Services) -> Any:
-    """Empty in this version: jobs may name a proxy of their own."""
+    """How many proxies are in each state, and their mean success rate in percent; states that no proxy is in are left out."""
     return await app.monitoring.proxies()
 
 

@@ -33,10 +33,26 @@ async def page(
             examples=["100"],
         ),
     ] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Only rows with this text in their data or their page's URL; ASCII letters match in either case.",
+            examples=["lamp"],
+        ),
+    ] = None,
 ) -> Any:
-    """Rows in the order in which they were stored, which never changes, also while the job runs."""
+    """Rows in the order in which they were stored, which never changes, also while the job runs.
+
+    With `q` some 100,000 rows are looked at for each request: there may be fewer than `limit` in the answer, even none, while `next` says where to
+    go on. `total` is always that of all rows.
+    """
     after = skip if cursor is None else int(cursor)
-    found = await app.results.page(JobId(job_id), caller.sees, after=after, limit=limit)
+    if q is None:
+        found = await app.results.page(JobId(job_id), caller.sees, after=after, limit=limit)
+    else:
+        found = await app.results.search(JobId(job_id), caller.sees, q, after=after, limit=limit)
     return as_json(
         {
             "job_id": job_id,

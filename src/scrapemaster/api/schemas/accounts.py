@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -35,6 +36,18 @@ class Credentials(Body):
 
     username: str = Field(max_length=256, examples=["ada"])
     password: str = Field(max_length=1_024, examples=["correct horse battery"])
+    use: Literal["api", "dashboard"] = Field(
+        "api",
+        description="What the token is for. What a `dashboard` reads and tries out has a budget of its own; orders and changes count as "
+        "everybody's.",
+    )
+
+
+class WelcomeAnswer(Answer):
+    """What a sign-in page may tell anybody."""
+
+    registration: bool = Field(description="Whether anybody may make an account.")
+    fresh: bool = Field(description="Whether there is no account but the one made at the first start.")
 
 
 class PasswordChange(Body):

@@ -122,11 +122,16 @@ class ConfigBody(Body):
     impersonate: str | None = Field(
         None,
         max_length=64,
-        description="Browser whose TLS, HTTP/2 and headers are imitated.",
+        description="Browser whose TLS, HTTP/2 and headers are imitated, its `User-Agent` among them: so `user_agent` and headers "
+        "that name a browser cannot go with it. `Accept-Language` can.",
         examples=["chrome137"],
     )
     proxy: str = Field(
-        "none", max_length=2_048, description="`none`, or the URL of a proxy (http, https, socks5)."
+        "none",
+        max_length=2_048,
+        description="`none`; `pool`, or `pool:tag`, for proxies that an admin put into the pool; or the URL of a proxy of your own "
+        "(http, https, socks5), whose address the egress policy must allow.",
+        examples=["none"],
     )
     max_duration: StrictFloat | None = Field(
         None,
@@ -154,6 +159,12 @@ class ConfigBody(Body):
     )
     browser: BrowserBody | None = Field(
         None, description="How the browser engine renders pages; for `engine: browser` alone."
+    )
+    adaptive_throttle: StrictBool | None = Field(
+        None,
+        description="Find out how many requests a host answers well at once: begin with few, more while it answers quickly, half when "
+        "it answers 429, 5xx or not at all. Never more than `concurrency`. Default: true with `engine: auto`, else false.",
+        examples=[True],
     )
     incremental: StrictBool = Field(
         default=False,

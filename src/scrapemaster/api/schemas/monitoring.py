@@ -24,15 +24,26 @@ class StatsAnswer(Answer):
 class ProxyStatusAnswer(Answer):
     """Proxies in one state."""
 
-    count: int
-    avg_success_rate: float
+    count: int = Field(examples=[8])
+    avg_success_rate: float = Field(
+        description="Mean over the proxies, in percent; of late. One that was not used counts as 100.",
+        examples=[95.5],
+    )
 
 
 class ProxiesAnswer(Answer):
     """The proxy pool."""
 
-    total_proxies: int = Field(examples=[0])
-    by_status: dict[str, ProxyStatusAnswer] = Field(examples=[{}])
+    total_proxies: int = Field(examples=[10])
+    by_status: dict[str, ProxyStatusAnswer] = Field(
+        description="By state: `active`, `banned`, `cooldown`, `dead`.",
+        examples=[
+            {
+                "active": {"count": 8, "avg_success_rate": 95.5},
+                "banned": {"count": 2, "avg_success_rate": 15.2},
+            }
+        ],
+    )
 
 
 class SystemAnswer(Answer):

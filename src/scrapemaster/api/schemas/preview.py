@@ -65,6 +65,24 @@ class PreviewBody(Body):
         )
 
 
+class LookBody(Body):
+    """A page to look at."""
+
+    url: Url = Field(description="The page.", examples=["https://example.com/products"])
+    engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
+        "auto", description="Who fetches; as for jobs."
+    )
+    config: ConfigBody = Field(
+        default_factory=ConfigBody,
+        description="As for jobs: `headers`, `cookies`, `timeout` and so on of the one request.",
+    )
+
+    def to_order(self) -> JobOrder:
+        """The order for the services."""
+        engine = EngineName("browser" if self.engine == "playwright" else self.engine)
+        return JobOrder(urls=[self.url], config=self.config.to_domain(), engine=engine)
+
+
 class SelectorMatches(Answer):
     """What one selector matched."""
 
@@ -115,3 +133,24 @@ class PreviewAnswer(Answer):
     error: PreviewFailure | None = Field(
         description="Null if all went well. A page that cannot be had is no error of the request, which is answered by 200."
     )
+
+
+class LookAnswer(Answer):
+    """A page to look at."""
+
+    url: str = Field(description="Where the page was in the end.", examples=["https://example.com/products"])
+    status: int | None = Field(description="The server's.", examples=[200])
+    engine: str | None = Field(description="Who fetched.", examples=["http"])
+    title: str = Field(examples=["Products"])
+    html: str = Field(
+        description="The page without whatever runs or loads something, 4,000,000 characters at most.",
+        examples=["<html><body><h1>Products</h1></body></html>"],
+    )
+    css: list[str] = Field(
+        description="Its styles, in which nothing loads anything.", examples=[["h1 { color: green }"]]
+    )
+    links: list[str] = Field(
+        description="The first 200 pages it links to.", examples=[["https://example.com/products?page=2"]]
+    )
+    truncated: bool = Field(description="Whether `html` is only the beginning.")
+    error: PreviewFailure | None = Field(description="Why there is no page; null if there is one.")

@@ -18,7 +18,7 @@ from typing import cast
 
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.fetch.browser.peer import is_ours
-from scrapemaster.fetch.browser.upstream import Target, connect
+from scrapemaster.fetch.browser.upstream import Outlet, Target, connect
 from scrapemaster.fetch.egress import EgressPolicy
 
 #: Connections of one page at once; a browser makes 6 to each host, and 32 to a proxy.
@@ -232,7 +232,7 @@ class _Inlet(asyncio.Protocol):
         self.send(bytes([5, reply]) + _NOWHERE)
 
 
-class _Outlet(asyncio.Protocol):
+class _Outlet(Outlet):
     """To the server: passes on what comes in."""
 
     def __init__(self, gate: Gate, inlet: _Inlet) -> None:

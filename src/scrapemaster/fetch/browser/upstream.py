@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from scrapemaster.domain.errors import PageError, RetryPage
 from scrapemaster.fetch.egress import Address, EgressPolicy
 
-P = TypeVar("P", bound=asyncio.Protocol)
+
+class Outlet(asyncio.Protocol):
+    """What a connection through a proxy is handed to. `held` is what made it, kept because it would close it on its way out."""
+
+    held: asyncio.StreamWriter | None = None
+
+
+P = TypeVar("P", bound=Outlet)
 
 #: Seconds to make a connection, the way through a proxy included.
 CONNECT_SECONDS = 10.0
@@ -77,17 +83,17 @@ async def _through(
         )
         try:
             if parts.scheme.startswith("socks"):
-                by_name = parts.scheme == "socks5h"
-                await _socks_greet(reader, writer, target, (user, password), by_name=by_name)
+                await _socks_greet(reader, writer, target, (user, password))
             else:
                 await _http_connect(reader, writer, target, user, password)
         except BaseException:
             writer.close()
             raise
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
-        raise RetryPage("proxy_error", "the proxy did not let the request through") from None
+        raise RetryPage("proxy_error", "the proxy could not be reached") from None
     transport = cast("asyncio.Transport", writer.transport)
     protocol = make()
+    protocol.held = writer
     # The stream's buffer is empty: neither protocol lets the other side speak before its answer was read.
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
@@ -98,7 +104,9 @@ async def _through(
 async def _http_connect(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target, user: str, password: str
 ) -> None:
-    host = f"[{target.host}]" if ":" in target.host and not target.host.startswith("[") else target.host
+    # Asked for the address that was vetted: what the name means to the proxy is nothing we know of.
+    address = target.addresses[0]
+    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
     head = f"CONNECT {host}:{target.port} HTTP/1.1\r\nHost: {host}:{target.port}\r\n"
     if user:
         secret = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -106,8 +114,10 @@ async def _http_connect(
     writer.write(f"{head}\r\n".encode("latin-1", "replace"))
     answer = await reader.readuntil(b"\r\n\r\n")
     status = answer[:_ANSWER_BYTES].split(b" ", 2)[1:2]
+    if status == [b"407"]:
+        raise RetryPage("proxy_error", "the proxy refuses the credentials")
     if status != [b"200"]:
-        raise ConnectionError
+        raise RetryPage("proxy_refused", "the proxy made no connection to the site")
     _hold(writer)
 
 
@@ -116,35 +126,26 @@ async def _socks_greet(
     writer: asyncio.StreamWriter,
     target: Target,
     credentials: tuple[str, str],
-    *,
-    by_name: bool,
 ) -> None:
-    """RFC 1928 and RFC 1929."""
+    """RFC 1928 and RFC 1929. The proxy is told the address that was vetted and never a name, `socks5h` or not."""
     user, password = (text.encode()[:255] for text in credentials)
     writer.write(b"\x05\x01\x02" if user else b"\x05\x01\x00")
     version, method = await reader.readexactly(2)
-    if version != 5 or method not in {0, 2}:
+    if version != 5:
         raise ConnectionError
+    if method not in {0, 2}:
+        raise RetryPage("proxy_error", "the proxy refuses the credentials")
     if method == 2:
         writer.write(b"\x01" + bytes([len(user)]) + user + bytes([len(password)]) + password)
         if (await reader.readexactly(2))[1] != 0:
-            raise ConnectionError
-    writer.write(b"\x05\x01\x00" + _address(target, by_name=by_name) + struct.pack("!H", target.port))
+            raise RetryPage("proxy_error", "the proxy refuses the credentials")
+    writer.write(b"\x05\x01\x00" + _packed(target.addresses[0]) + struct.pack("!H", target.port))
     _, status, _, kind = await reader.readexactly(4)
     if status != 0:
-        raise ConnectionError
+        raise RetryPage("proxy_refused", "the proxy made no connection to the site")
     length = {1: 4, 4: 16}.get(kind) or (await reader.readexactly(1))[0]
     await reader.readexactly(length + 2)
     _hold(writer)
-
-
-def _address(target: Target, *, by_name: bool) -> bytes:
-    if by_name:
-        with contextlib.suppress(ValueError):
-            return _packed(ip_address(target.host.strip("[]")))
-        name = target.host.encode("idna")
-        return b"\x03" + bytes([len(name)]) + name
-    return _packed(target.addresses[0])
 
 
 def _packed(address: Address) -> bytes:

@@ -64,6 +64,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "max_pages": job.config.max_pages,
         "name_key": bytes_or_none(job.name),
         "retry_of": job.retry_of,
+        "schedule_id": job.schedule_id,
         "fill": packed(job.fill),
         "announced": 0,
         "announced_at": 0.0,

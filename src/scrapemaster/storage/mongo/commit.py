@@ -12,6 +12,7 @@ from scrapemaster.domain.job import TERMINAL, Counters, progress_of
 from scrapemaster.domain.joblog import Trouble
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.series import point_of
 from scrapemaster.storage.mongo.codec import packed, unpacked
 from scrapemaster.storage.mongo.database import Database, Document, Session
 from scrapemaster.storage.mongo.discovery import (
@@ -27,9 +28,10 @@ from scrapemaster.storage.mongo.joblog import DIARY_FIELDS, Diary
 from scrapemaster.storage.mongo.keys import PREFIX_BYTES, bytes_of, number_of, prefix_of, row_id
 from scrapemaster.storage.mongo.ledger import LEDGER_FIELDS, Holder, Ledger
 from scrapemaster.storage.mongo.results import result_documents
+from scrapemaster.storage.mongo.series import write_point
 
 OVER = frozenset(str(status) for status in TERMINAL)
-_FIELDS = {**LEDGER_FIELDS, **DIARY_FIELDS, "compared": 1, "fill": 1}
+_FIELDS = {**LEDGER_FIELDS, **DIARY_FIELDS, "compared": 1, "fill": 1, "created_at": 1, "started_at": 1}
 
 
 @dataclass(slots=True)
@@ -106,6 +108,10 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
         diary.trouble(max(outcome.fetched_at for outcome in outcomes), list(writes.troubles.values()))
     await _write(database, session, writes, stored.troubled, requests)
     await diary.store(database, session)
+    started_at = job["created_at"] if job["started_at"] is None else job["started_at"]
+    age = max((outcome.fetched_at for outcome in outcomes), default=started_at) - started_at
+    if (point := point_of(age, outcomes)) is not None:
+        await write_point(database, session, prefix, point)
     after = ledger.counters
     changes: Document = {
         **ledger.document(),

@@ -328,6 +328,8 @@ def _conditions(query: JobQuery) -> list[Document]:
     """The steps that leave the jobs that are asked for."""
     exact = {name: getattr(query, name) for name in ("owner", "status", "engine", "priority")}
     match: Document = {name: {"$eq": str(value)} for name, value in exact.items() if value is not None}
+    if query.schedule is not None:
+        match["schedule_id"] = str(query.schedule)
     if query.tag is not None:
         match["tags"] = bytes_of(query.tag)
     steps: list[Document] = [{"$match": match}]

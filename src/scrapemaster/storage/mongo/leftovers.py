@@ -77,6 +77,7 @@ def _rows_of(prefix: bytes) -> list[tuple[str, Document]]:
         ("results", span(prefix)),
         ("troubled", span(prefix)),
         ("job_log", span(prefix)),
+        ("series", span(prefix)),
         ("page_marks", by_fingerprint),
         ("requests", by_fingerprint),
     ]

@@ -1,6 +1,6 @@
 """The schema: collections, their indexes, and the version they are at.
 
-Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`, `artefacts`, `artefact_chunks`) have ids that begin with the job's prefix, and so can be split into
+Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`, `series`, `artefacts`, `artefact_chunks`) have ids that begin with the job's prefix, and so can be split into
 ranges of `_id` over shards. Their fields have short names, as every row repeats them:
 
     requests   k: rank and number, u: URL, d: depth; or, for the other name of a page, o: the key of the request it is of
@@ -33,6 +33,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("owner", "created_at", "_id"),
         _index("created_at", "_id"),
         _index("status", "_id"),
+        _index("schedule_id", "created_at", partialFilterExpression={"schedule_id": {"$type": "string"}}),
         # Runs to compare with.
         _index(
             "owner",
@@ -53,6 +54,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "results": [],
     "job_log": [],
     "page_marks": [],
+    "series": [],
     "artefacts": [_index("id", unique=True)],
     "artefact_chunks": [],
     "leftovers": [],
@@ -80,6 +82,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("holder", partialFilterExpression={"holder": {"$type": "string"}}),
         _index("created_at"),
     ],
+    "proxies": [_index("identity", unique=True), _index("created_at", "_id")],
+    "proxy_health": [_index("host"), _index("proxy", "host"), _index("at")],
     "turns": [],
 }
 

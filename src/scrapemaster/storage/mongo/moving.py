@@ -8,7 +8,7 @@ from typing import Any
 
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.moving import Kind, MovedJob, Network, RevokedToken
+from scrapemaster.domain.moving import Kind, MovedHealth, MovedJob, Network, RevokedToken
 from scrapemaster.ports.moving import Progress
 from scrapemaster.storage.mongo import moving_jobs
 from scrapemaster.storage.mongo.api_keys import key_document, key_of
@@ -20,6 +20,7 @@ from scrapemaster.storage.mongo.keys import bytes_of, pair, prefix_of, text_of
 from scrapemaster.storage.mongo.migrations import INDEXES
 from scrapemaster.storage.mongo.outbox import event_document, event_of_document
 from scrapemaster.storage.mongo.parts import keep_rest, whole
+from scrapemaster.storage.mongo.proxies import health_document, health_of, proxy_document, proxy_of
 from scrapemaster.storage.mongo.schedules import insert_schedule, schedule_of
 from scrapemaster.storage.mongo.webhooks import endpoint_document, endpoint_of
 
@@ -31,6 +32,8 @@ _KEPT = {
     Kind.API_KEYS: ("api_keys", "_id"),
     Kind.ORDER_KEYS: ("order_keys", "_id"),
     Kind.SCHEDULES: ("schedules", "_id"),
+    Kind.PROXIES: ("proxies", "_id"),
+    Kind.PROXY_HEALTH: ("proxy_health", "_id"),
     Kind.ENDPOINTS: ("webhook_endpoints", "no"),
     Kind.EVENTS: ("webhook_events", "no"),
     Kind.DELIVERIES: ("webhook_deliveries", "no"),
@@ -47,6 +50,8 @@ _DOCUMENTS: dict[Kind, Callable[[Any], Document]] = {
     Kind.REVOKED_TOKENS: lambda one: {"_id": bytes_of(one.jti), "expires_at": one.expires_at},
     Kind.API_KEYS: key_document,
     Kind.ORDER_KEYS: kept_document,
+    Kind.PROXIES: proxy_document,
+    Kind.PROXY_HEALTH: lambda one: health_document((one.proxy, one.host), one.health),
 }
 _RECORDS: dict[Kind, Callable[[Document], Any]] = {
     Kind.USERS: user_of,
@@ -54,6 +59,8 @@ _RECORDS: dict[Kind, Callable[[Document], Any]] = {
     Kind.REVOKED_TOKENS: lambda one: RevokedToken(text_of(one["_id"]), one["expires_at"]),
     Kind.API_KEYS: key_of,
     Kind.ORDER_KEYS: kept_of,
+    Kind.PROXIES: proxy_of,
+    Kind.PROXY_HEALTH: lambda one: MovedHealth(one["proxy"], text_of(one["host"]), health_of(one)),
     Kind.ENDPOINTS: endpoint_of,
     Kind.DELIVERIES: delivery_of,
 }

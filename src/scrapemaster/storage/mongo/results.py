@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import orjson
+
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.item import Result, result_id
 from scrapemaster.domain.outcome import Outcome
@@ -14,6 +16,8 @@ from scrapemaster.storage.mongo.keys import LAST, bytes_of, number_of, prefix_of
 _PART = 12 * 1024 * 1024
 #: Bytes of items after which a batch of a stream ends.
 _BATCH_BYTES = 4 * 1024 * 1024
+#: Rows that a search reads at once.
+_SEARCHED = 2_000
 
 
 class MongoResults:
@@ -25,6 +29,26 @@ class MongoResults:
     async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
         """See the port."""
         return await self._rows(job, after, limit)
+
+    async def search(
+        self, job: JobId, text: str, *, after: int = 0, limit: int = 100, scan: int = 100_000
+    ) -> tuple[list[Result], int | None]:
+        """See the port."""
+        # As JSON has it, without the quotes: the data are encoded the same way. `lower` of bytes is that of ASCII letters.
+        wanted, plain = orjson.dumps(text)[1:-1].lower(), text.encode().lower()
+        found, place, end = list[Result](), after, after + scan
+        while place < end:
+            rows = await self._rows(job, place, min(_SEARCHED, end - place), _BATCH_BYTES)
+            if not rows:
+                return found, None
+            for row in rows:
+                place = row.seq
+                if wanted in row.data.lower() or plain in row.url.encode().lower():
+                    found.append(row)
+                    if len(found) == limit:
+                        end = place
+                        break
+        return found, place if await self._rows(job, place, 1) else None
 
     async def total(self, job: JobId) -> int:
         """See the port."""

@@ -10,8 +10,10 @@ from scrapemaster.storage.mongo.frontier import MongoFrontier
 from scrapemaster.storage.mongo.joblog import MongoJobLog
 from scrapemaster.storage.mongo.jobs import MongoJobs
 from scrapemaster.storage.mongo.leftovers import Leftovers
+from scrapemaster.storage.mongo.proxies import MongoProxies
 from scrapemaster.storage.mongo.results import MongoResults
 from scrapemaster.storage.mongo.schedules import MongoSchedules
+from scrapemaster.storage.mongo.series import MongoSeries
 from scrapemaster.storage.mongo.users import MongoUsers
 from scrapemaster.storage.mongo.webhooks import MongoWebhooks
 
@@ -32,10 +34,12 @@ class MongoStore:
         self.results = MongoResults(self._database)
         self.artefacts = MongoArtefacts(self._database)
         self.log = MongoJobLog(self._database)
+        self.series = MongoSeries(self._database)
         self.schedules = MongoSchedules(self._database)
         self.users = MongoUsers(self._database)
         self.webhooks = MongoWebhooks(self._database)
         self.api_keys = MongoApiKeys(self._database)
+        self.proxies = MongoProxies(self._database)
 
     async def open(self) -> None:
         """See the port."""

@@ -12,6 +12,7 @@ from scrapemaster.domain.job import TERMINAL, Counters, progress_of
 from scrapemaster.domain.joblog import Trouble
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.series import point_of
 from scrapemaster.storage.sqlite.codec import (
     COUNTER_COLUMNS,
     COUNTER_NAMES,
@@ -24,6 +25,7 @@ from scrapemaster.storage.sqlite.incremental import unchanged
 from scrapemaster.storage.sqlite.joblog import write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
 from scrapemaster.storage.sqlite.seen import claim_alias
+from scrapemaster.storage.sqlite.series import write_point
 
 _OVER = frozenset(str(status) for status in TERMINAL)
 
@@ -36,7 +38,7 @@ def commit_outcomes(
     rate: float | None,
 ) -> Counters:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
-    job, max_pages, progress, compared, before, fill = _job(connection, job_id)
+    job, max_pages, progress, compared, started_at, before, fill = _job(connection, job_id)
     _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
     changes = dict.fromkeys(COUNTER_NAMES, 0)
     changes["leased"] = -len(outcomes)
@@ -84,6 +86,7 @@ def commit_outcomes(
     if troubles:
         at = max(outcome.fetched_at for outcome in outcomes)
         write_troubles(connection, job, at, list(troubles.values()))
+    _note_course(connection, job, started_at, outcomes)
     connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
     changes["items"] = len(rows)
     # The links' own figures are written by add_requests.
@@ -111,15 +114,24 @@ def commit_outcomes(
 
 def _job(
     connection: sqlite3.Connection, job_id: JobId
-) -> tuple[int, int, float, int | None, Counters, Counter[str]]:
+) -> tuple[int, int, float, int | None, float, Counters, Counter[str]]:
     row = connection.execute(
-        f"SELECT j.status, j.no, j.max_pages, t.progress, j.compared, {COUNTER_COLUMNS}, {FILL_COLUMN} "
+        f"SELECT j.status, j.no, j.max_pages, t.progress, j.compared, coalesce(j.started_at, j.created_at), {COUNTER_COLUMNS}, {FILL_COLUMN} "
         "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",
         (job_id,),
     ).fetchone()
     if row is None or row[0] in _OVER:
         raise LeaseLost(f"job {job_id} is over")
-    return row[1], row[2], row[3], row[4], Counters(*row[5:-1]), Counter(unpacked(row[-1]))
+    return row[1], row[2], row[3], row[4], row[5], Counters(*row[6:-1]), Counter(unpacked(row[-1]))
+
+
+def _note_course(
+    connection: sqlite3.Connection, job: int, started_at: float, outcomes: Sequence[Outcome]
+) -> None:
+    """Add the commit to the job's course: one small row a commit, whatever its size."""
+    age = max((outcome.fetched_at for outcome in outcomes), default=started_at) - started_at
+    if (point := point_of(age, outcomes)) is not None:
+        write_point(connection, job, point)
 
 
 def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -> None:

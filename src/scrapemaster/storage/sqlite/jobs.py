@@ -334,6 +334,9 @@ def _conditions(query: JobQuery) -> tuple[str, list[Any]]:
         if value is not None:
             conditions.append(f"j.{column} = ?")
             values.append(value)
+    if query.schedule is not None:
+        conditions.append("json_extract(j.spec, '$.schedule_id') = ?")
+        values.append(query.schedule)
     if query.tag is not None:
         conditions.append("EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?)")
         values.append(query.tag)
@@ -384,6 +387,7 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
         if deleted.rowcount:
             return True
     connection.execute("DELETE FROM job_log_counts WHERE job = ?", (number,))
+    connection.execute("DELETE FROM series WHERE job = ?", (number,))
     connection.execute("DELETE FROM holders WHERE job = ?", (number,))
     connection.execute("DELETE FROM leftovers WHERE job = ?", (number,))
     return True

@@ -332,6 +332,59 @@ CREATE TABLE artefact_chunks (
 );
 """
 
+_PROXIES = """
+-- url has the credentials; identity is the URL without its password.
+CREATE TABLE proxies (
+    id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    identity TEXT NOT NULL UNIQUE,
+    created_at REAL NOT NULL,
+    tier INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    enabled INTEGER NOT NULL
+) WITHOUT ROWID;
+-- How a proxy does at a host; with an empty host, the proxy itself. Sums are decayed, as of at.
+CREATE TABLE proxy_health (
+    host TEXT NOT NULL,
+    proxy TEXT NOT NULL,
+    at REAL NOT NULL,
+    good REAL NOT NULL,
+    bad REAL NOT NULL,
+    seconds REAL NOT NULL,
+    good_at REAL NOT NULL,
+    strikes INTEGER NOT NULL,
+    struck_at REAL NOT NULL,
+    until REAL NOT NULL,
+    banned INTEGER NOT NULL,
+    failing_since REAL NOT NULL,
+    PRIMARY KEY (host, proxy)
+) WITHOUT ROWID;
+CREATE INDEX proxy_health_by_proxy ON proxy_health (proxy);
+CREATE INDEX proxy_health_by_age ON proxy_health (at);
+"""
+
+_SERIES = """
+-- What was committed in each span of a job's time: `at` seconds after its start, `seconds` long.
+CREATE TABLE series (
+    job INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    redirected INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    broken INTEGER NOT NULL,
+    silent INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    fetch_ms INTEGER NOT NULL,
+    slowest_ms INTEGER NOT NULL,
+    PRIMARY KEY (job, at, seconds)
+) WITHOUT ROWID;
+CREATE INDEX jobs_by_schedule ON jobs (json_extract(spec, '$.schedule_id'), created_at)
+    WHERE json_extract(spec, '$.schedule_id') IS NOT NULL;
+CREATE INDEX jobs_by_status ON jobs (owner, status, created_at);
+"""
+
 STEPS: tuple[str, ...] = (
     _FIRST,
     _WEBHOOKS,
@@ -341,6 +394,8 @@ STEPS: tuple[str, ...] = (
     _INCREMENTAL,
     _SEEN,
     _ARTEFACTS,
+    _PROXIES,
+    _SERIES,
 )
 
 

@@ -21,6 +21,7 @@ from scrapemaster.domain.moving import (
     KeptKey,
     Kind,
     MovedArtefact,
+    MovedHealth,
     MovedJob,
     MovedRequest,
     MovedRow,
@@ -30,6 +31,7 @@ from scrapemaster.domain.moving import (
     RevokedToken,
 )
 from scrapemaster.domain.rendering import Artefact, ArtefactKind
+from scrapemaster.domain.series import Point
 from scrapemaster.ports.moving import Batch, Place
 from scrapemaster.storage.sqlite.api_keys import COLUMNS as KEY_COLUMNS
 from scrapemaster.storage.sqlite.api_keys import FIELDS as KEY_FIELDS
@@ -47,8 +49,11 @@ from scrapemaster.storage.sqlite.deliveries import DELIVERY_COLUMNS, delivery_of
 from scrapemaster.storage.sqlite.errors import translate
 from scrapemaster.storage.sqlite.keys import SHIFT, end_key, first_key
 from scrapemaster.storage.sqlite.outbox import EVENT_COLUMNS, event_of_row
+from scrapemaster.storage.sqlite.proxies import COLUMNS as PROXY_COLUMNS
+from scrapemaster.storage.sqlite.proxies import HEALTH_COLUMNS, health_of, proxy_of
 from scrapemaster.storage.sqlite.schedules import COLUMNS as SCHEDULE_COLUMNS
 from scrapemaster.storage.sqlite.schedules import schedule_of
+from scrapemaster.storage.sqlite.series import COLUMNS as POINT_COLUMNS
 from scrapemaster.storage.sqlite.store import SqliteStore
 from scrapemaster.storage.sqlite.webhooks import COLUMNS as ENDPOINT_COLUMNS
 from scrapemaster.storage.sqlite.webhooks import endpoint_of
@@ -81,6 +86,13 @@ _TABLES: dict[Kind, tuple[str, str, str, Callable[[tuple[Any, ...]], object]]] =
         lambda row: KeptKey(*row),
     ),
     Kind.SCHEDULES: ("schedules", "id", f"{SCHEDULE_COLUMNS}, spec", schedule_of),
+    Kind.PROXIES: ("proxies", "id", PROXY_COLUMNS, proxy_of),
+    Kind.PROXY_HEALTH: (
+        "proxy_health",
+        "host || char(0) || proxy",
+        f"proxy, host, {HEALTH_COLUMNS}",
+        lambda row: MovedHealth(row[0], row[1], health_of(row[2:])),
+    ),
     Kind.ENDPOINTS: ("webhook_endpoints", "no", ENDPOINT_COLUMNS, endpoint_of),
     Kind.EVENTS: ("webhook_events", "no", EVENT_COLUMNS, event_of_row),
     Kind.DELIVERIES: ("webhook_deliveries", "no", DELIVERY_COLUMNS, delivery_of),
@@ -95,6 +107,8 @@ _SUMMARY = (
     "SELECT * FROM users ORDER BY id",
     "SELECT * FROM api_keys ORDER BY id",
     "SELECT * FROM schedules ORDER BY id",
+    "SELECT * FROM proxies ORDER BY id",
+    "SELECT count(*), sum(at), sum(good), sum(bad), sum(until) FROM proxy_health",
     "SELECT * FROM webhook_endpoints ORDER BY no",
     "SELECT count(*), max(no) FROM webhook_events",
     "SELECT count(*), max(no), sum(tries), sum(state = 'pending') FROM webhook_deliveries",
@@ -174,7 +188,9 @@ class SqliteMoveSource:
         figures = f"SELECT {_COUNTED[kind]} FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?"
         return int((await self._rows(figures, job))[0][0])
 
-    def _of_job(self, kind: Kind, number: int, after: Place) -> AsyncIterator[Batch]:
+    def _of_job(  # noqa: PLR0911 -- one for each kind
+        self, kind: Kind, number: int, after: Place
+    ) -> AsyncIterator[Batch]:
         first, end = first_key(number), end_key(number)
         start = first if after is None else after
         if kind is Kind.JOBS:
@@ -199,6 +215,14 @@ class SqliteMoveSource:
                 (end,),
                 start,
                 lambda row: LogLine(row[0] - first, row[1], LogLevel(row[2]), LogEvent(row[3]), row[4]),
+            )
+        if kind is Kind.SERIES:
+            return self._batches(
+                f"SELECT at << 32 | seconds AS place, {POINT_COLUMNS} FROM series "
+                f"WHERE job = ?1 AND place > ?2 ORDER BY at, seconds LIMIT {_RECORDS}",
+                (number,),
+                -1 if after is None else after,
+                lambda row: Point(*row[1:]),
             )
         if kind is Kind.ARTEFACTS:
             return self._batches(

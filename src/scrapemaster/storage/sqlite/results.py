@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
 
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.item import Result, result_id
@@ -14,6 +17,10 @@ from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 _BATCH_BYTES = 4 * 1024 * 1024
 #: Rows that are read on the event loop itself: the API's default page.
 _FEW = 100
+_SELECT = (
+    "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+    "FROM results r JOIN requests q ON q.key = r.request WHERE r.key > ? AND r.key < ?"
+)
 
 
 class SqliteResults:
@@ -25,6 +32,35 @@ class SqliteResults:
     async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
         """See the port."""
         return await self._rows(job, after, limit)
+
+    async def search(
+        self, job: JobId, text: str, *, after: int = 0, limit: int = 100, scan: int = 100_000
+    ) -> tuple[list[Result], int | None]:
+        """See the port."""
+        # As JSON has it, without the quotes: the data are encoded the same way.
+        wanted = (
+            orjson.dumps(text).decode()[1:-1].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        )
+        plain = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Result], int | None]:
+            number = job_number(connection, job)
+            if number is None:
+                return [], None
+            first, end = first_key(number) + after, min(first_key(number) + after + scan + 1, end_key(number))
+            found = connection.execute(
+                f"{_SELECT} AND (CAST(r.data AS TEXT) LIKE ? ESCAPE '\\' OR coalesce(r.url, q.url) LIKE ? ESCAPE '\\') "
+                "ORDER BY r.key LIMIT ?",
+                (first, end, f"%{wanted}%", f"%{plain}%", limit),
+            ).fetchall()
+            rows = [_result_of(job, first_key(number), row) for row in found]
+            last = found[-1][0] if len(found) == limit else end - 1
+            more = connection.execute(
+                "SELECT 1 FROM results WHERE key > ? AND key < ? LIMIT 1", (last, end_key(number))
+            ).fetchone()
+            return rows, None if more is None else last - first_key(number)
+
+        return await self._database.read(work)
 
     async def total(self, job: JobId) -> int:
         """See the port."""
@@ -57,15 +93,13 @@ class SqliteResults:
                 return []
             first = first_key(number)
             cursor = connection.execute(
-                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
-                "FROM results r JOIN requests q ON q.key = r.request "
-                "WHERE r.key > ? AND r.key < ? ORDER BY r.key LIMIT ?",
+                f"{_SELECT} ORDER BY r.key LIMIT ?",
                 (first + after, end_key(number), limit),
             )
             rows, size = [], 0
-            for key, mark, part, url, data, at in cursor:
-                rows.append(Result(job, key - first, result_id(mark, part), url, data, at))
-                size += len(data)
+            for row in cursor:
+                rows.append(_result_of(job, first, row))
+                size += len(row[4])
                 if most_bytes is not None and size >= most_bytes:
                     break
             cursor.close()
@@ -73,3 +107,8 @@ class SqliteResults:
 
         # A reader thread asks for the interpreter's lock at each row, and waits for it each time while the event loop is busy.
         return await (self._database.peek(work) if limit <= _FEW else self._database.read(work))
+
+
+def _result_of(job: JobId, first: int, row: tuple[Any, ...]) -> Result:
+    key, mark, part, url, data, at = row
+    return Result(job, key - first, result_id(mark, part), url, data, at)

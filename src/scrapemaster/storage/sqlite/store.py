@@ -10,8 +10,10 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
+from scrapemaster.storage.sqlite.series import SqliteSeries
 from scrapemaster.storage.sqlite.users import SqliteUsers
 from scrapemaster.storage.sqlite.webhooks import SqliteWebhooks
 
@@ -29,10 +31,12 @@ class SqliteStore:
         self.results = SqliteResults(self._database)
         self.artefacts = SqliteArtefacts(self._database)
         self.log = SqliteJobLog(self._database)
+        self.series = SqliteSeries(self._database)
         self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)
+        self.proxies = SqliteProxies(self._database)
 
     async def open(self) -> None:
         """See the port."""

@@ -1,0 +1,1 @@
+"""The dashboard: a web UI that talks to the public REST API alone."""
