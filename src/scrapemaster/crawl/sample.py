@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from scrapemaster.domain.outcome import Outcome, Verdict
-from scrapemaster.domain.url import host_of, origin_of
+from scrapemaster.domain.url import host_of
 from scrapemaster.ports.tracing import Fact, Span, Work
 
 #: Seconds of asking a server after which a fetch is slow.
@@ -55,7 +55,5 @@ def facts_of(outcome: Outcome) -> dict[str, Fact]:
 
 
 def _shown(url: str) -> str:
-    try:
-        return (origin_of(url) + urlsplit(url).path)[:_LONGEST_URL]
-    except ValueError:
-        return origin_of(url)  # one that the standard library takes for none
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:_LONGEST_URL]
