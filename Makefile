@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 URL ?=
 ARGS ?=
+# Processes that tests run in; each file's tests stay together.
+WORKERS ?= 2
 
 .PHONY: setup demo run check test fuzz bench docs lock format clean
 setup: $(STAMP)
@@ -37,7 +39,7 @@ check: setup
 	$(BIN)/python scripts/promises.py
 
 test: setup
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 fuzz: setup
 	$(BIN)/python -m benchmarks.conformance $(ARGS)

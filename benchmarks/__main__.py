@@ -15,6 +15,7 @@ from benchmarks.crawl import COPIES, measure
 #: What is measured after the crawl, each by a program of its own that prints a table.
 _FURTHER = {
     "The store as a frontier grows": "benchmarks.frontier",
+    "The browser engine beside bare Playwright": "benchmarks.browser",
     "A thousand clients polling for a minute, beside a crawl": "benchmarks.polling",
 }
 

@@ -66,9 +66,9 @@ def peer(module: str, url: str) -> tuple[int, float]:
     return figures["pages"], figures["seconds"]
 
 
-def ours(url: str) -> tuple[int, float]:
+def ours(url: str, **settings: str) -> tuple[int, float]:
     """Crawl through the whole service, rows durable; seconds from `started_at` to `finished_at`."""
-    with Service(core=CRAWLER_CORE) as service:
+    with Service(core=CRAWLER_CORE, **settings) as service:
         job = service.create(
             url=url,
             selectors={"title": "title::text", "h2": "h2::text"},

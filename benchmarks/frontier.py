@@ -1,18 +1,23 @@
-"""How the store's rates hold as a frontier grows: `python -m benchmarks.frontier [sizes…]`."""
+"""How the store's rates hold as a frontier grows: `python -m benchmarks.frontier [--store mongo] [sizes…]`."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
+import argparse
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import uvloop
+
+from benchmarks.mongo_server import MongoServer, program
 from scrapemaster.domain.ids import JobId, UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import Leased, NewRequest
 from scrapemaster.ports.store import Store
+from scrapemaster.storage.mongo import MongoStore
 from scrapemaster.storage.sqlite import SqliteStore
 
 BATCH = 500
@@ -97,17 +102,45 @@ async def measure(store: Store, sizes: list[int]) -> None:
         )
 
 
-async def main() -> None:
-    """Measure the SQLite store in a temporary folder."""
-    sizes = [int(size) for size in sys.argv[1:]] or [10_000, 100_000, 1_000_000]
+@asynccontextmanager
+async def sqlite() -> AsyncIterator[Store]:
+    """The SQLite store in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "bench.db")
         await store.open()
         try:
-            await measure(store, sizes)
+            yield store
         finally:
             await store.close()
 
 
+@asynccontextmanager
+async def mongo() -> AsyncIterator[Store]:
+    """The MongoDB store, on a server of its own with its files on the disk."""
+    path = program()
+    if path is None:
+        raise SystemExit("there is no mongod on PATH, nor among the development dependencies")
+    with MongoServer(path, in_memory=False) as server:
+        store = MongoStore(server.url("bench"))
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+STORES: dict[str, Callable[[], AbstractAsyncContextManager[Store]]] = {"sqlite": sqlite, "mongo": mongo}
+
+
+async def main(name: str, sizes: list[int]) -> None:
+    """Measure one store."""
+    async with STORES[name]() as store:
+        await measure(store, sizes)
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.frontier")
+    parser.add_argument("--store", choices=STORES, default="sqlite")
+    parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    options = parser.parse_args()
+    uvloop.run(main(options.store, options.sizes))

@@ -44,7 +44,7 @@ class Service:
         self._core = core
         self._log = log
         self._before = before
-        self._settings = settings
+        self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,7 +67,7 @@ class Service:
                     "SCRAPEMASTER_LOG_LEVEL": "warning",
                     "SCRAPEMASTER_RATE_LIMIT": "off",
                     "SCRAPEMASTER_REGISTER_LIMIT": "off",
-                    **self._settings,
+                    **self.settings,
                 },
                 stderr=log,
             )
@@ -100,7 +100,11 @@ class Service:
         return None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -172,12 +176,12 @@ class Service:
             raise RuntimeError("the service was not started")
         return self._process
 
-    def _wait_ready(self, seconds: float = 30.0) -> None:
+    def _wait_ready(self, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self._running().poll() is not None:
                 raise RuntimeError(f"the service ended with code {self._running().returncode}")
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
                 if requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200:
                     return
             time.sleep(0.05)

@@ -5,33 +5,54 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import ipaddress
+import itertools
 import os
 import shutil
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scrapemaster import __version__
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import FlightRecorder, Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.errors import InvalidSetting, MissingExtra, StoreBroken
+from scrapemaster.domain.events import Event, EventType
+from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
+from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.export.exporter import Exporter
+from scrapemaster.fetch.adaptive import AdaptiveThrottle
+from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fetch.proxies import ProxyPool
+from scrapemaster.fetch.throttle import Throttle as LocalThrottle
+from scrapemaster.fleet.board import RedisBoard
+from scrapemaster.fleet.bus import RedisBus
+from scrapemaster.fleet.counters import RedisCounters
+from scrapemaster.fleet.registry import Registry
+from scrapemaster.fleet.throttle import FleetThrottle
+from scrapemaster.ports.board import Board
+from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.throttle import Throttle
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.webhooks import Courier
+from scrapemaster.ports.workers import Workers
 from scrapemaster.queueing.docket_queue import DocketQueue
+from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.api_keys import ApiKeyService
+from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
 from scrapemaster.services.changes import ChangesService
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
@@ -40,16 +61,24 @@ from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
+from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
+from scrapemaster.services.proxies import PoolOrders, ProxyService
+from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
+from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
+from scrapemaster.storage.sqlite.moving import SqliteMoveSource
 from scrapemaster.storage.sqlite.store import SqliteStore
+
+#: Seconds that a crawler, whose service was stopped a moment ago, may still need to end.
+_CRAWLER_SECONDS = 10.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -57,10 +86,11 @@ class CrawlerApp:
     """What crawls: a store, the task engine (not started yet), the slices it runs, and what sends webhooks."""
 
     store: Store
-    queue: DocketQueue
+    queue: DocketQueue | FleetWorker
     runner: SliceRunner
     dispatcher: Dispatcher
     scheduler: Scheduler
+    keeper: ProxyKeeper
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,9 +111,12 @@ class ServiceApp:
     feeds: JobFeeds
     schedules: ScheduleService
     exporter: Exporter
+    artefacts: ArtefactService
     preview: PreviewService
+    proxies: ProxyService
     lists: JobListFeeds
     changes: ChangesService
+    board: Board | None = None
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -100,23 +133,31 @@ def prepare_data_dir(settings: Settings) -> Path:
     return folder
 
 
-def prepare_exports_dir(settings: Settings) -> Path:
-    """The folder for files that are written before they are sent, emptied of what a killed service left there."""
+def prepare_exports_dir(settings: Settings, *, shared: bool) -> Path:
+    """The folder for files that are written before they are sent, emptied of what a killed service left there.
+
+    `shared`: other processes may be writing to it, and it is left as it is.
+    """
     folder = prepare_data_dir(settings) / "exports"
-    shutil.rmtree(folder, ignore_errors=True)
+    if not shared:
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds."""
+def only_one(settings: Settings, role: str, *, wait: float = 0.0, shared: bool = False) -> Iterator[None]:
+    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds.
+
+    `shared`: hold it together with others that share it, as a fleet's processes do.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     path = prepare_data_dir(settings) / f"{role}.lock"
     with path.open("a") as file:
         end = time.monotonic() + wait
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if time.monotonic() >= end:
@@ -130,8 +171,13 @@ def only_one(settings: Settings, role: str, *, wait: float = 0.0) -> Iterator[No
 
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open."""
-    store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
+    """The store, open: MongoDB when it has an address, else a file in the data folder."""
+    address = settings.mongodb_url
+    store: Store
+    if address is not None:
+        store = _mongo_store(address.get_secret_value())
+    else:
+        store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
     await store.open()
     try:
         yield store
@@ -139,15 +185,78 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
+async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> None:
+    """Move all that is in the file of the data folder to the MongoDB that has an address, while no service uses the folder.
+
+    Raises as `services.moving.Move.run` does, and `StoreBroken` where a service uses the folder.
+    """
+    address = settings.mongodb_url
+    if address is None:
+        raise InvalidSetting("SCRAPEMASTER_MONGODB_URL: there is no MongoDB to move to")
+    with only_one(settings, "service"), only_one(settings, "crawler", wait=_CRAWLER_SECONDS), _mongo_extra():
+        from scrapemaster.storage.mongo.moving import MongoMoveTarget  # noqa: PLC0415 -- needs an extra
+
+        recorder = flight_recorder(settings)
+        died_at = recorder.under_way()
+        source = SqliteMoveSource(
+            settings.data_dir / "scrapemaster.db", None if died_at is None else died_at[1:]
+        )
+        await Move(source, MongoMoveTarget(address.get_secret_value()), say).run()
+
+
+def _mongo_store(url: str) -> Store:
+    with _mongo_extra():
+        from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
+    return MongoStore(url)
+
+
+@contextlib.contextmanager
+def _mongo_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
+            raise
+        raise MissingExtra("MongoDB", "mongo") from error
+
+
 def build_egress(settings: Settings) -> EgressPolicy:
     """The egress policy with the networks that the settings open."""
     return EgressPolicy([ipaddress.ip_network(network) for network in settings.egress_allow])
 
 
-def build_engines(settings: Settings) -> Engines:
-    """All engines, over one throttle."""
-    http = HttpEngine(build_egress(settings), Throttle(settings.host_concurrency))
-    return Engines({EngineName.HTTP: http, EngineName.AUTO: http})
+def build_proxies(settings: Settings, store: Store) -> ProxyPool:
+    """The proxy pool as this process uses it."""
+    return ProxyPool(store.proxies, ban_rest=settings.proxy_rest, longest_wait=settings.proxy_wait)
+
+
+def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | None = None) -> Engines:
+    """All engines, over one proxy pool and one throttle: this process's own if none is given."""
+    egress, throttle = build_egress(settings), throttle or LocalThrottle(settings.host_concurrency)
+    adaptive = AdaptiveThrottle(throttle, settings.host_concurrency)
+    http = HttpEngine(egress, throttle, proxies, adaptive)
+    rules = PoolRules(
+        executable=settings.browser_executable,
+        sandbox=settings.browser_sandbox,
+        processes=settings.browser_processes,
+        pages=settings.browser_pages,
+        recycle_pages=settings.browser_recycle_pages,
+        recycle_seconds=settings.browser_recycle_seconds,
+        recycle_memory=settings.browser_recycle_memory * 1024 * 1024,
+        idle_seconds=settings.browser_idle_seconds,
+    )
+    browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
+    engines: dict[EngineName, Engine] = {
+        EngineName.HTTP: http,
+        EngineName.AUTO: http,
+        EngineName.BROWSER: browser,
+    }
+    return Engines(engines, proxies.close)
+
+
+def build_proxy_service(settings: Settings, store: Store) -> ProxyService:
+    """The use cases of the proxy pool over an open store."""
+    return ProxyService(store.proxies, build_egress(settings))
 
 
 def build_isolation(settings: Settings) -> Isolation:
@@ -160,30 +269,82 @@ def flight_recorder(settings: Settings) -> FlightRecorder:
     return FlightRecorder(prepare_data_dir(settings) / "crawler.page")
 
 
+@contextlib.contextmanager
+def flight_recorders(settings: Settings, count: int) -> Iterator[list[int]]:
+    """Open files in which so many workers write which pages they are extracting, each to be inherited by one worker.
+
+    The first files in the data folder that no living worker has: so a worker finds what one before it left behind, also after all
+    of this machine's processes were killed. A file is free again when all processes that have it open are gone.
+    """
+    folder = prepare_data_dir(settings) / "workers"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        files: list[int] = []
+        for number in itertools.count():
+            if len(files) == count:
+                break
+            file = stack.enter_context((folder / f"{number}.page").open("a+b"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            files.append(file.fileno())
+        yield files
+
+
+@dataclass(slots=True, frozen=True)
+class _Crawling:
+    runner: SliceRunner
+    dispatcher: Dispatcher
+    orders: Orders
+
+
+def _build_crawling(  # noqa: PLR0917 -- called in two places
+    settings: Settings,
+    store: Store,
+    engines: Engines,
+    events: EventSink,
+    recorder: Recorder | None,
+    stack: contextlib.AsyncExitStack,
+    worker: str | None = None,
+) -> _Crawling:
+    """What crawls over an open store, beside the task engine; closed with `stack`. `worker` is a name that no other worker has."""
+    stack.push_async_callback(engines.close)
+    isolation = build_isolation(settings)
+    stack.push_async_callback(isolation.close)
+    sender = WebhookSender(build_egress(settings))
+    stack.push_async_callback(sender.close)
+    dispatcher = Dispatcher(store.webhooks, sender, holder=worker)
+    runner = SliceRunner(
+        store,
+        engines.get,
+        PokingEvents(events, dispatcher),
+        isolation,
+        recorder=recorder,
+        worker=worker,
+        artefact_bytes=settings.artefact_bytes,
+    )
+    stack.push_async_callback(runner.close)
+    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
+    return _Crawling(runner, dispatcher, orders)
+
+
 @contextlib.asynccontextmanager
 async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
-        engines = build_engines(settings)
-        stack.push_async_callback(engines.close)
-        isolation = build_isolation(settings)
-        stack.push_async_callback(isolation.close)
-        sender = WebhookSender(build_egress(settings))
-        stack.push_async_callback(sender.close)
-        dispatcher = Dispatcher(store.webhooks, sender)
-        runner = SliceRunner(
-            store, engines.get, PokingEvents(events, dispatcher), isolation, recorder=recorder
-        )
-        stack.push_async_callback(runner.close)
+        engines = build_engines(settings, build_proxies(settings, store))
+        parts = _build_crawling(settings, store, engines, events, recorder, stack)
         queue = DocketQueue(
             "memory://",
-            runner.run,
-            runner.poke,
+            parts.runner.run,
+            parts.runner.poke,
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
         )
-        orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)))
-        yield CrawlerApp(store, queue, runner, dispatcher, Scheduler(store, queue, orders))
+        scheduler = Scheduler(store, queue, parts.orders)
+        keeper = ProxyKeeper(store.proxies, build_egress(settings))
+        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
 
 @dataclass(slots=True, frozen=True)
@@ -197,7 +358,9 @@ class AccountsApp:
     users: UserService
 
 
-def build_accounts(settings: Settings, store: Store, removals: Sequence[Removal] = ()) -> AccountsApp:
+def build_accounts(
+    settings: Settings, store: Store, removals: Sequence[Removal] = (), windows: Windows | None = None
+) -> AccountsApp:
     """The use cases of accounts over an open store. `removals` take away what a user owns when it is deleted."""
     given, password = settings.secret_key, settings.admin_password
     rules = AccountRules(
@@ -208,7 +371,7 @@ def build_accounts(settings: Settings, store: Store, removals: Sequence[Removal]
     )
     key = given.get_secret_value() if given else signing_key_in(prepare_data_dir(settings))
     tokens = Tokens(key, settings.token_ttl)
-    windows = Windows()
+    windows = windows or Windows()
     accounts = AccountService(store.users, rules, tokens, windows)
     return AccountsApp(
         callers=Callers(store.users, store.api_keys, tokens),
@@ -226,20 +389,26 @@ def build_services(
     store: Store,
     queue: Queue,
     watch: JobWatch,
-    crawler_healthy: Callable[[], bool],
+    workers: Workers,
     *,
     courier: Courier,
+    windows: Windows | None = None,
+    ping_redis: Callable[[], Awaitable[None]] | None = None,
+    board: Board | None = None,
 ) -> ServiceApp:
-    """The use cases over an open store."""
+    """The use cases over an open store. `windows`, `ping_redis` and `board` are a fleet's; None when there is none."""
+    fleet = ping_redis is not None
     egress = build_egress(settings)
     hooks = JobHooks(store.webhooks, egress)
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
-    engines = build_engines(settings)
-    jobs = JobService(store, queue, watch, engines.get, hooks)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks), settings.schedules_per_user)
+    engines = build_engines(settings, build_proxies(settings, store))
+    pool = PoolOrders(store.proxies)
+    proxies = build_proxy_service(settings, store)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
+    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
-    account = build_accounts(settings, store, removals)
+    account = build_accounts(settings, store, removals, windows)
     return ServiceApp(
         settings=settings,
         store=store,
@@ -250,12 +419,107 @@ def build_services(
         users=account.users,
         jobs=jobs,
         results=ResultService(store),
-        monitoring=MonitoringService(store, crawler_healthy),
+        monitoring=MonitoringService(
+            store, workers, ping_redis, proxies=proxies, mongodb=settings.mongodb_url is not None
+        ),
         webhooks=webhooks,
         feeds=JobFeeds(store, watch),
         schedules=schedules,
-        exporter=Exporter(prepare_exports_dir(settings)),
-        preview=PreviewService(engines.get, build_isolation(settings)),
+        exporter=Exporter(prepare_exports_dir(settings, shared=fleet)),
+        artefacts=ArtefactService(store),
+        preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
+        proxies=proxies,
+        board=board,
         lists=JobListFeeds(store),
         changes=ChangesService(store),
     )
+
+
+#: What slices under way must hear of at once.
+_ORDERS = frozenset(
+    {EventType.JOB_PAUSED, EventType.JOB_CANCELLED, EventType.JOB_COMPLETED, EventType.JOB_FAILED}
+)
+
+
+def redis_url_of(settings: Settings) -> str:
+    """The address of the fleet's Redis; raises `InvalidSetting` when none is set."""
+    if settings.redis_url is None:
+        raise InvalidSetting(
+            "SCRAPEMASTER_REDIS_URL is not set: the processes of a fleet find each other in Redis; set it to an address "
+            "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
+        )
+    return settings.redis_url.get_secret_value()
+
+
+@contextlib.asynccontextmanager
+async def fleet_crawler_app(
+    settings: Settings, worker: str, recorder: Recorder | None
+) -> AsyncIterator[CrawlerApp]:
+    """The parts of a fleet's worker of that name; the queue is to be entered by the caller."""
+    url, started_at = redis_url_of(settings), time.time()
+
+    def hear(event: Event) -> None:
+        if event.type in _ORDERS:
+            parts.runner.poke(event.job_id)
+            # Webhooks may tell of it.
+            parts.dispatcher.poke()
+
+    def report() -> WorkerReport:
+        return WorkerReport(
+            worker,
+            socket.gethostname(),
+            os.getpid(),
+            __version__,
+            started_at,
+            time.time(),
+            parts.runner.slices,
+            parts.runner.pages_per_second(),
+            parts.runner.figures,
+        )
+
+    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        throttle = await stack.enter_async_context(FleetThrottle(url, worker, settings.host_concurrency))
+        bus = await stack.enter_async_context(RedisBus(url))
+        engines = build_engines(settings, build_proxies(settings, store), throttle)
+        parts = _build_crawling(settings, store, engines, bus, recorder, stack, worker)
+        bus.subscribe(hear)
+        bus.subscribe_nudges(parts.dispatcher.poke)
+        registry = await stack.enter_async_context(Registry(url, report))
+        queue = FleetWorker(
+            url,
+            parts.runner.run,
+            parts.runner.stop,
+            store.jobs,
+            dict.fromkeys(Priority, settings.crawler_places),
+            lambda: registry.count,
+            worker,
+        )
+        scheduler = Scheduler(store, queue, parts.orders)
+        keeper = ProxyKeeper(store.proxies, build_egress(settings))
+        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
+
+
+@contextlib.asynccontextmanager
+async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
+    """The parts of a fleet's API process."""
+    url = redis_url_of(settings)
+    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(RedisBus(url))
+        watchers = Watchers(bus.publish)
+        bus.subscribe(watchers.heard)
+        registry = await stack.enter_async_context(Registry(url))
+        queue = await stack.enter_async_context(FleetQueue(url))
+        board = await stack.enter_async_context(RedisBoard(url, uuid7()))
+        counters = RedisCounters(url)
+        stack.push_async_callback(counters.close)
+        yield build_services(
+            settings,
+            store,
+            queue,
+            watchers,
+            registry,
+            courier=bus,
+            windows=Windows(counters),
+            ping_redis=registry.ping,
+            board=board,
+        )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from scrapemaster.bootstrap import build_engines, build_isolation, open_store
+from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies, open_store
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import UserId
@@ -58,10 +58,10 @@ async def crawled(
     `allow` opens networks that are not public, as SCRAPEMASTER_EGRESS_ALLOW does.
     """
     with TemporaryDirectory(prefix="scrapemaster-") as folder:
-        settings = load_settings(data_dir=folder, egress_allow=allow)
+        settings = load_settings(data_dir=folder, egress_allow=allow).model_copy(update={"mongodb_url": None})
         job, seeds = job_of(order, _LOCAL_USER, time.time())
         async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
-            engines = build_engines(settings)
+            engines = build_engines(settings, build_proxies(settings, store))
             stack.push_async_callback(engines.close)
             engines.get(order.engine)
             isolation = build_isolation(settings)

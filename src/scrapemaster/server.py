@@ -1,4 +1,4 @@
-"""The whole service in embedded mode: the API in this process, and a supervised crawler."""
+"""The service: embedded, with the API in this process and a supervised crawler; or the processes of a fleet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import structlog
 import uvicorn
@@ -15,10 +15,20 @@ import uvloop
 
 from scrapemaster import __version__
 from scrapemaster.api.app import create_app
-from scrapemaster.bootstrap import build_services, only_one, open_store
+from scrapemaster.bootstrap import (
+    ServiceApp,
+    build_accounts,
+    build_services,
+    flight_recorders,
+    only_one,
+    open_store,
+    redis_url_of,
+)
 from scrapemaster.connection import bounded
-from scrapemaster.domain.errors import InvalidSetting
-from scrapemaster.settings import Settings
+from scrapemaster.domain.errors import Conflict, InvalidSetting
+from scrapemaster.services.accounts import AccountService
+from scrapemaster.settings import Settings, settings_environment
+from scrapemaster.worker.processes import Children, ChildSpec
 from scrapemaster.worker.supervisor import CrawlerProcess
 
 log = structlog.get_logger(__name__)
@@ -40,7 +50,12 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM. Raises `InvalidSetting` or `StoreError` when it cannot start."""
+    """Run embedded until SIGINT or SIGTERM. Raises `InvalidSetting` or `StoreError` when it cannot start."""
+    if settings.redis_url is not None:
+        raise InvalidSetting(
+            "SCRAPEMASTER_REDIS_URL is set, and scrapemaster serve runs without Redis: start scrapemaster all, or "
+            "scrapemaster api and scrapemaster worker; or take the setting away"
+        )
     raise_open_files()
     with only_one(settings, "service"), _listen(settings) as listener:
         uvloop.run(_serve(settings, listener))
@@ -62,55 +77,118 @@ def raise_open_files() -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     crawler = CrawlerProcess(settings)
     async with open_store(settings) as store:
-        services = build_services(settings, store, crawler, crawler, lambda: crawler.healthy, courier=crawler)
-        password = await services.accounts.ensure_admin()
-        if password is not None:
-            print(  # noqa: T201 -- shown once, and must not be in a log
-                f"\n  An admin account was made.\n  user name: {settings.admin_username}\n"
-                f"  password:  {password}\n  It is not shown again.\n",
-                flush=True,
-            )
-        server = _Server(
-            uvicorn.Config(
-                create_app(services),
-                backlog=_BACKLOG,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=_GRACE,
-                timeout_keep_alive=75,
-                http=bounded(settings.client_timeout),
-                ws="none",
-                # uvicorn alone would believe any process of this machine.
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
-            )
-        )
-        loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
+        services = build_services(settings, store, crawler, crawler.watchers, crawler, courier=crawler)
+        await _welcome(settings, services.accounts)
+        stopping = _signalled()
         await crawler.start()
-        host, port = listener.getsockname()[:2]
-        log.info(
-            "service.ready",
-            version=__version__,
-            dashboard=f"http://{host}:{port}/",
-            docs=f"http://{host}:{port}/api/docs",
-            data=str(settings.data_dir),
+        _say_ready(settings, listener)
+        await answer(services, listener, stopping, crawler.stop)
+
+
+def run_fleet(settings: Settings, *, apis: int = 0, workers: int = 0) -> None:
+    """Run so many processes of a fleet until SIGINT or SIGTERM. Raises `InvalidSetting` or `StoreError`."""
+    redis_url_of(settings)
+    raise_open_files()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one(settings, "service", shared=True))
+        listener = stack.enter_context(_listen(settings)) if apis else None
+        recorders = stack.enter_context(flight_recorders(settings, workers))
+        uvloop.run(_run_fleet(settings, listener, apis, recorders))
+
+
+async def _run_fleet(
+    settings: Settings, listener: socket.socket | None, apis: int, recorders: Sequence[int]
+) -> None:
+    specs = [
+        ChildSpec(f"worker-{number}", "scrapemaster.worker.fleet", [str(file)], [file], recorder=file)
+        for number, file in enumerate(recorders)
+    ]
+    # Before the children start, so that one of them brings the schema up to date, and one makes the admin.
+    async with open_store(settings) as store:
+        if listener is not None:
+            await _welcome(settings, build_accounts(settings, store).accounts)
+    stopping = _signalled()
+    if listener is not None:
+        descriptor = listener.fileno()
+        specs += [
+            ChildSpec(f"api-{number}", "scrapemaster.fleet_api", [str(descriptor)], [descriptor])
+            for number in range(apis)
+        ]
+        _say_ready(settings, listener)
+    log.info("fleet.started", version=__version__, apis=apis, workers=len(recorders))
+    await Children(specs, settings_environment(settings)).run(stopping)
+    log.info("fleet.stopped")
+
+
+async def answer(
+    services: ServiceApp,
+    listener: socket.socket,
+    stopping: asyncio.Event,
+    at_end: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve HTTP on an open socket until `stopping`; `at_end` is awaited while requests under way are finished."""
+    server = _Server(
+        uvicorn.Config(
+            create_app(services),
+            backlog=_BACKLOG,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=75,
+            http=bounded(services.settings.client_timeout),
+            ws="none",
+            # uvicorn alone would believe any process of this machine.
+            proxy_headers=bool(services.settings.trusted_proxies),
+            forwarded_allow_ips=list(services.settings.trusted_proxies),
         )
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        waiting = asyncio.create_task(stopping.wait())
-        await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-        log.info("service.stopping")
-        services.feeds.close()
-        services.lists.close()
-        server.should_exit = True
-        await asyncio.gather(serving, crawler.stop())
-        await services.preview.close()
-        waiting.cancel()
-        log.info("service.stopped")
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    log.info("service.stopping")
+    services.feeds.close()
+    services.lists.close()
+    server.should_exit = True
+    await asyncio.gather(serving, *([at_end()] if at_end is not None else []))
+    await services.preview.close()
+    waiting.cancel()
+    log.info("service.stopped")
+
+
+async def _welcome(settings: Settings, accounts: AccountService) -> None:
+    """Make the first admin, if there is no user yet."""
+    try:
+        password = await accounts.ensure_admin()
+    except Conflict:
+        return  # another process of the fleet was a moment earlier
+    if password is not None:
+        print(  # noqa: T201 -- shown once, and must not be in a log
+            f"\n  An admin account was made.\n  user name: {settings.admin_username}\n"
+            f"  password:  {password}\n  It is not shown again.\n",
+            flush=True,
+        )
+
+
+def _signalled() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _say_ready(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    log.info(
+        "service.ready",
+        version=__version__,
+        dashboard=f"http://{host}:{port}/",
+        docs=f"http://{host}:{port}/api/docs",
+        data=str(settings.data_dir),
+    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,6 +21,13 @@ PREFIX = "SCRAPEMASTER_"
 _TESTS = "SCRAPEMASTER_TEST_"
 #: A scheme, a host, perhaps a port (RFC 6454, section 6.2).
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_REDIS_SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
+#: Parts of the names of settings whose values are not repeated in messages.
+_SECRET_NAMES = ("password", "key", "_url")
+#: Scheme, user and password, hosts, the database's name (letters, digits, _ and -), options.
+_MONGODB_URL = re.compile(
+    r"mongodb(\+srv)?://([^@/:?#\s]+(:[^@/:?#\s]*)?@)?[^@/?#\s]+(/([\w-]{1,63})?(\?\S*)?)?", re.ASCII
+)
 
 
 class Settings(BaseSettings):
@@ -29,6 +37,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("scrapemaster-data"), description="Folder of the database and the generated secret."
+    )
+    mongodb_url: SecretStr | None = Field(
+        None,
+        description="Connection string of a MongoDB replica set, such as `mongodb://user:password@host/scrapemaster`, to keep "
+        "everything there and not in a file of the data folder. Needs the extra `mongo`.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port the API listens on.")
@@ -85,7 +98,22 @@ class Settings(BaseSettings):
         "separated by commas.",
     )
     host_concurrency: int = Field(
-        32, ge=1, le=1_000, description="Requests under way at once to one host, over all jobs of a crawler."
+        32,
+        ge=1,
+        le=1_000,
+        description="Requests under way at once to one host, over all jobs of a crawler, or of a whole fleet.",
+    )
+    proxy_rest: float = Field(
+        60.0,
+        ge=1,
+        le=3_600,
+        description="Seconds a proxy of the pool rests for a host that banned it; doubled for each ban in a row, an hour at most.",
+    )
+    proxy_wait: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds a job waits for proxies when all of them rest; if the first is free later than that, its pages fail.",
     )
     crawler_places: int = Field(
         64, ge=1, le=1_024, description="Jobs that run at once for each priority; more take turns."
@@ -105,8 +133,59 @@ class Settings(BaseSettings):
         le=1_048_576,
         description="MiB of memory that a process which extracts a large page or runs costly selectors may have.",
     )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Address of the Redis that joins the processes of a fleet: `redis://[user:password@]host:6379/0`, "
+        "`rediss://…` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
+        "Needed by `scrapemaster api`, `worker` and `all`; without it the service runs embedded.",
+    )
+    browser_executable: str | None = Field(
+        None,
+        min_length=1,
+        description="Chromium or Chrome for the browser engine, by name or path. Without it: one on `PATH`, or Playwright's own.",
+    )
+    browser_sandbox: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Chromium's sandbox, which needs unprivileged user namespaces: `auto` uses it unless the service runs as root, for "
+        "whom it does not work.",
+    )
+    browser_processes: int = Field(1, ge=1, le=32, description="Browsers at once in a crawler.")
+    browser_pages: int = Field(
+        8, ge=1, le=256, description="Pages open at once in all browsers of a crawler; jobs take turns."
+    )
+    browser_recycle_pages: int = Field(
+        500, ge=1, le=1_000_000, description="Pages after which a browser is replaced by a fresh one."
+    )
+    browser_recycle_seconds: float = Field(
+        3_600.0, ge=1, le=604_800, description="Seconds after which a browser is replaced."
+    )
+    browser_recycle_memory: int = Field(
+        2_048,
+        ge=256,
+        le=1_048_576,
+        description="MiB of memory, over all its processes, at which a browser is replaced. At twice as much its largest page is ended "
+        "at once.",
+    )
+    browser_idle_seconds: float = Field(
+        5.0, ge=0, le=86_400, description="Seconds for which browsers are kept when no job has use for them."
+    )
+    browser_page_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=65_536,
+        le=1024**4,
+        description="Bytes that a page in a browser and all that it loads may have together, as they come over the network.",
+    )
+    artefact_bytes: int = Field(
+        1024**3,
+        ge=0,
+        le=1024**5,
+        description="Bytes of screenshots and PDFs that one job may store; what is beyond is left out, and the job says so.",
+    )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
+    )
+    metrics: bool = Field(
+        default=True, description="Whether `/metrics` is served, to anybody who can reach the API."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe messages that are logged."
@@ -120,6 +199,16 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
+        return value
+
+    @field_validator("mongodb_url")
+    @classmethod
+    def _mongodb(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _MONGODB_URL.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                "must be like mongodb://user:password@host:27017/scrapemaster or mongodb+srv://host/scrapemaster, with special "
+                "characters of the password in percent encoding (@ is %40, / is %2F, : is %3A)"
+            )
         return value
 
     @field_validator("admin_password")
@@ -138,6 +227,27 @@ class Settings(BaseSettings):
             if text != "*" and _ORIGIN.fullmatch(text) is None:
                 raise ValueError(f"{text!r} is not an origin such as https://app.example.com, without a path")
         return tuple(origins)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        # The value may hold a password, so that no message may repeat it.
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value().replace(",", "-"))
+            usable = parts.scheme in _REDIS_SCHEMES and bool(parts.hostname)
+            if "sentinel" not in parts.scheme:
+                usable = usable and parts.port != 0  # raises ValueError for what is no port
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"must be an address such as redis://127.0.0.1:6379/0 ({', '.join(_REDIS_SCHEMES)})"
+            )
+        if "sentinel" in parts.scheme and not parts.path.strip("/"):
+            raise ValueError("must name the Sentinel's service: redis+sentinel://host:26379/mymaster/0")
+        return value
 
     @field_validator("egress_allow", "trusted_proxies", mode="before")
     @classmethod
@@ -168,7 +278,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
         message = first["msg"].removeprefix("Value error, ")
-        shown = "" if "password" in name.lower() or "key" in name.lower() else f" (it is {first['input']!r})"
+        secret = any(part in name.lower() for part in _SECRET_NAMES)
+        shown = "" if secret else f" (it is {first['input']!r})"
         raise InvalidSetting(f"{name}: {message}{shown}") from None
 
 

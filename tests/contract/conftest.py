@@ -1,14 +1,19 @@
 """Every store under one suite: a backend is a function that opens a fresh store."""
 
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
+from pymongo import AsyncMongoClient, MongoClient
 
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.storage.mongo.migrations import INDEXES
+from scrapemaster.storage.mongo.store import MongoStore
 from scrapemaster.storage.sqlite.store import SqliteStore
+from servers.mongo import database_url
 
 
 @asynccontextmanager
@@ -21,12 +26,55 @@ async def sqlite(folder):
         await store.close()
 
 
-BACKENDS = {"sqlite": sqlite}
+#: Databases that are clean and free to be used: to make one with all its indexes takes longer than most tests.
+_FREE = []
+
+
+@asynccontextmanager
+async def mongo(folder):
+    """The same folder gives the same database, which is emptied by the first to open it."""
+    note = folder / "database"
+    first = not note.exists()
+    if first:
+        note.write_text(_FREE.pop() if _FREE else f"contract-{uuid4().hex}")
+    name = note.read_text()
+    url = database_url(name)
+    store = MongoStore(url)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+        if first:
+            async with AsyncMongoClient(url) as client:
+                for collection in INDEXES:
+                    await client[name][collection].delete_many({})
+            _FREE.append(name)
+
+
+BACKENDS = {"sqlite": sqlite, "mongo": mongo}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases():
+    """What was made on the server goes with the session."""
+    yield
+    if _FREE:
+        with MongoClient(database_url("admin")) as client:
+            while _FREE:
+                client.drop_database(_FREE.pop())
 
 
 @pytest.fixture(params=BACKENDS)
 async def store(request, tmp_path):
     async with BACKENDS[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def another(request, store, tmp_path):
+    """The same store as another process would open it."""
+    async with BACKENDS[request.node.callspec.params["store"]](tmp_path) as opened:
         yield opened
 
 

@@ -366,3 +366,29 @@ async def test_H32_operators_and_quotes_are_text(store, name):
     await store.frontier.commit(job.id, "h", [handled(one, [data])])
 
     assert await rows(store, job) == [data]
+
+
+async def test_a_dead_workers_leases_are_given_back_and_no_others(store):
+    job = await running_job(store, *"abcd")
+    other = await running_job(store, "e")
+    dead = [*await lease(store, job, "w1/s1", limit=1), *await lease(store, job, "w1/s2", limit=1)]
+    await lease(store, job, "w10/s1", limit=1)
+    await lease(store, job, "w1", limit=1)
+    await lease(store, other, "w1/s3")
+
+    assert await store.frontier.release_all(worker="w1", blamed=(job.id, dead[0].key)) == 3
+
+    again = await lease(store, job, "h")
+    assert {one.key: one.interruptions for one in again} == {dead[0].key: 1, dead[1].key: 0}
+    assert [one.interruptions for one in await lease(store, other, "h")] == [0]
+    assert (await store.frontier.counters(job.id)).leased == 4
+
+
+async def test_a_worker_that_holds_nothing_gives_nothing_back(store):
+    job = await running_job(store, "a")
+    await lease(store, job, "w1/s1")
+
+    assert await store.frontier.release_all(worker="w2") == 0
+    assert await store.frontier.release_all(worker="%") == 0
+
+    assert await lease(store, job, "h") == []

@@ -125,7 +125,16 @@ class FrontierMachine(RuleBasedStateMachine):
         assert self.do(self.store.frontier.recount(self.job.id)) == counters
 
 
-FrontierMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class MongoFrontierMachine(FrontierMachine):
+    backend = "mongo"
+
+
+for machine, examples in ((FrontierMachine, 60), (MongoFrontierMachine, 20)):
+    machine.TestCase.settings = settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 TestFrontier = FrontierMachine.TestCase
+TestMongoFrontier = MongoFrontierMachine.TestCase

@@ -153,6 +153,18 @@ async def test_a_page_that_redirects_to_one_the_first_job_had_is_a_duplicate(sto
     assert (counters.skipped, counters.items) == (1, 0)
 
 
+async def test_a_retry_job_knows_nothing_of_the_other_jobs(store):
+    others = [await job_with_failures(store) for _ in range(10)]
+    old = await job_with_failures(store)
+    new = make_job()
+
+    assert await store.jobs.add_retry(new, old.id) == 2
+
+    assert await store.frontier.add(new.id, [request_of("a"), request_of("e"), request_of("f")]) == 1
+    assert (await store.frontier.recount(others[0].id)).discovered == 5
+    assert (await store.frontier.recount(new.id)).discovered == 3
+
+
 async def test_a_retry_job_needs_a_failed_page(store):
     clean = await running_job(store, "a", config=JobConfig())
     new = make_job(retry_of=clean.id)

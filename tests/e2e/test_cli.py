@@ -143,6 +143,28 @@ def test_a_user_added_by_command_can_log_in():
     assert answer.status_code == 200
 
 
+def test_H36_proxies_are_managed_by_command_and_their_credentials_never_shown(tmp_path):
+    folder = ["--data-dir", str(tmp_path)]
+    allowed = {"SCRAPEMASTER_EGRESS_ALLOW": "127.0.0.0/8"}
+    url = f"http://ada:s3cret@127.0.0.1:{free_port()}"
+
+    denied = scrapemaster("proxy", "add", url, *folder)
+    added = scrapemaster("proxy", "add", url, "--tier", "2", "--tag", "home", *folder, **allowed)
+    listed = scrapemaster("proxy", "list", *folder)
+    proxy_id = listed.stdout.split()[0]
+    checked = scrapemaster("proxy", "check", proxy_id, *folder, **allowed)
+    removed = scrapemaster("proxy", "remove", proxy_id, *folder)
+    gone = scrapemaster("proxy", "remove", proxy_id, *folder)
+
+    done = [denied, added, listed, checked, removed, gone]
+    assert [one.returncode for one in done] == [2, 0, 0, 1, 0, 2]
+    assert "SCRAPEMASTER_EGRESS_ALLOW" in denied.stderr
+    assert listed.stdout.split()[1:] == ["active", "2", "100.0", "%", added.stdout.split()[1], "home"]
+    assert "Connection refused" in checked.stdout
+    assert "Proxy not found" in gone.stderr
+    assert not [one for one in done if "s3cret" in one.stdout + one.stderr]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -4,11 +4,13 @@ import pytest
 import requests
 from benchmarks.service import Service
 
+from servers.stores import STORES, settings_for
 
-@pytest.fixture(scope="module")
-def running():
-    """A service of this module's own."""
-    with Service() as service:
+
+@pytest.fixture(scope="module", params=STORES)
+def running(request):
+    """A service of this module's own, over each store."""
+    with settings_for(request.param) as settings, Service(**settings) as service:
         yield service
 
 

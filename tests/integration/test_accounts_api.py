@@ -1,5 +1,6 @@
 """API keys, passwords and the management of users, of a real service."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,12 +11,14 @@ import requests
 from benchmarks.service import PASSWORD, Service
 from benchmarks.tree import tree
 
+from servers.stores import STORES, settings_for
+
 THEIRS = "a good password"
 
 
-@pytest.fixture(scope="module")
-def service():
-    with Service() as running:
+@pytest.fixture(scope="module", params=STORES)
+def service(request):
+    with settings_for(request.param) as settings, Service(**settings) as running:
         yield running
 
 
@@ -255,6 +258,7 @@ def test_the_command_line_manages_users_while_the_service_runs(service, person):
     def command(*words):
         return subprocess.run(
             [sys.executable, "-m", "scrapemaster", "user", *words, "--data-dir", str(service.data_dir)],
+            env={**os.environ, **service.settings},
             check=False,
             capture_output=True,
             text=True,

@@ -14,6 +14,8 @@ import requests
 from benchmarks.service import PASSWORD, Service
 from benchmarks.tree import tree
 
+from servers.stores import STORES, settings_for
+
 PAGES = 300
 
 
@@ -23,9 +25,14 @@ def site():
         yield url
 
 
+@pytest.fixture(scope="module", params=STORES)
+def store(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def service():
-    with Service() as running:
+def service(store):
+    with settings_for(store) as settings, Service(**settings) as running:
         yield running
 
 
@@ -196,8 +203,26 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["selectors", "t"],
             "transform",
         ),
-        ({"url": "http://a/", "engine": "browser"}, ["engine"], "browser"),
-        ({"url": "http://a/", "engine": "playwright"}, ["engine"], "browser"),
+        ({"url": "http://a/", "config": {"browser": {}}}, [], "engine: browser"),
+        (
+            {"url": "http://a/", "engine": "browser", "config": {"impersonate": "chrome137"}},
+            [],
+            "is a browser itself",
+        ),
+        (
+            {"url": "http://a/", "engine": "browser", "config": {"browser": {"wait": 1}}},
+            ["config", "browser", "wait"],
+            "not permitted",
+        ),
+        (
+            {
+                "url": "http://a/",
+                "engine": "browser",
+                "config": {"browser": {"actions": [{"type": "click"}]}},
+            },
+            ["config", "browser", "actions", 0],
+            "needs a selector",
+        ),
         ({"url": "http://a/", "engine": "scrapy"}, ["engine"], "scrapy"),
         ({"url": "http://a/", "engine": "curl"}, ["engine"], "'auto'"),
         ({"url": "http://a/", "priority": "urgent"}, ["priority"], "'low'"),
@@ -399,7 +424,7 @@ def test_H29_every_forged_token_gets_the_same_answer(service):
     )
 
 
-def test_monitoring_is_as_in_the_reference(service, job):
+def test_monitoring_is_as_in_the_reference(service, job, store):
     stats = service.http.get(f"{service.base}/monitoring/stats").json()
     assert set(stats) == {
         "status_counts",
@@ -417,7 +442,7 @@ def test_monitoring_is_as_in_the_reference(service, job):
     system = service.http.get(f"{service.base}/monitoring/system").json()
     assert (system["redis"], system["mongodb"], system["api"], system["crawler"]) == (
         "embedded",
-        "embedded",
+        "healthy" if store == "mongo" else "embedded",
         "healthy",
         "healthy",
     )

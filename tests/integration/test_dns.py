@@ -18,6 +18,8 @@ NAMES = {
     "both.test": [[OPEN, SHUT]],
     "private.test": [["10.1.2.3"]],
     "metadata.test": [["169.254.169.254"]],
+    "prefetched.test": [[OPEN]],
+    "embedded.test": [[OPEN], [SHUT]],
 }
 
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")  # dnslib leaves sockets to the collector
@@ -32,6 +34,12 @@ def web(address, port=0):
         def do_GET(self):
             asked.append(self.headers["Host"])
             body = f"<title>{address}</title><a href='/next?{len(asked)}'>next</a>".encode()
+            if self.path == "/embeds":
+                there = f"embedded.test:{self.server.server_port}"
+                body += (
+                    f"<link rel=dns-prefetch href=//prefetched.test><img src=http://{there}/a><iframe src=http://{there}/b></iframe>"
+                    f"<script>fetch('http://{there}/c').catch(()=>0);new WebSocket('ws://{there}/d')</script>"
+                ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body)))
@@ -103,6 +111,32 @@ def test_H04_a_name_that_changes_its_answer_never_leads_to_the_other_address(wor
         assert titles <= {OPEN}
         assert {error["reason"] for error in service.errors(job["id"])} <= {"egress_denied"}
     assert any(job["items_scraped"] for job in jobs) == (f"{name}:{port}" in opened)
+
+
+def test_H08_the_browser_resolves_nothing_by_itself_and_follows_no_name_that_changes(world):
+    service, port, _, shut, names = world
+    order = {
+        "engine": "browser",
+        "selectors": {"title": "title::text"},
+        "config": {
+            "max_retries": 0,
+            "respect_robots": False,
+            "browser": {"wait_for": 1_500, "block_resources": False},
+        },
+    }
+
+    jobs = [
+        service.finished(service.create(url=f"http://{name}:{port}{path}", **order)["id"], 90)
+        for name, path in (("steady.test", "/embeds"), ("turning.test", "/x"), ("turning.test", "/embeds"))
+    ]
+
+    assert jobs[0]["status"] == "completed", service.errors(jobs[0]["id"])
+    assert names.asked["embedded.test"] >= 1
+    assert names.asked["prefetched.test"] == 0
+    assert shut == []
+    for job in jobs:
+        assert {row["data"]["title"] for row in service.rows(job["id"])} <= {OPEN}
+        assert {error["reason"] for error in service.errors(job["id"])} <= {"egress_denied"}
 
 
 @pytest.mark.parametrize("name", ["both.test", "private.test", "metadata.test"])

@@ -29,7 +29,7 @@ class Nobody:
 async def application(tmp_path):
     settings = load_settings(data_dir=tmp_path, cors_origins=("https://app.example",))
     async with open_store(settings) as store:
-        services = build_services(settings, store, Nobody(), Nobody(), lambda: True, courier=Nobody())
+        services = build_services(settings, store, Nobody(), Nobody(), Nobody(), courier=Nobody())
         await services.accounts.add("ada", "a good password", Role.USER)
         app = create_app(services)
 

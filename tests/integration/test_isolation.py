@@ -14,9 +14,10 @@ OPEN = {
     ("post", "/api/v1/auth/login"),
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("get", "/metrics"),
 }
 #: Routes that only an admin may use: by the beginning of their path.
-ADMIN = ("/api/v1/users", "/api/v1/proxies")
+ADMIN = ("/api/v1/users", "/api/v1/proxies", "/api/v1/monitoring/workers")
 
 
 def made(answer):
@@ -54,6 +55,7 @@ def schedule(owner, base):
 
 #: How to make one of what a path parameter names. A route with another parameter fails the test until it is told here.
 MAKE = {
+    "artefact_id": unknown,
     "job_id": job,
     "key_id": key,
     "user_id": myself,

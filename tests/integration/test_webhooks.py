@@ -9,6 +9,8 @@ from benchmarks.tree import tree
 from receiver import receiver
 from standardwebhooks import Webhook
 
+from servers.stores import STORES, settings_for
+
 PAGES = 40
 ENDED = ["job.completed", "job.failed", "job.cancelled"]
 
@@ -19,9 +21,12 @@ def site():
         yield url
 
 
-@pytest.fixture(scope="module")
-def service():
-    with Service(SCRAPEMASTER_MAX_WEBHOOKS="30") as running:
+@pytest.fixture(scope="module", params=STORES)
+def service(request):
+    with (
+        settings_for(request.param) as settings,
+        Service(SCRAPEMASTER_MAX_WEBHOOKS="30", **settings) as running,
+    ):
         yield running
 
 
@@ -37,7 +42,8 @@ def other(service):
 
 
 @pytest.fixture(scope="module")
-def target():
+def target(service):
+    """One for each service, as what it remembers is told apart by path alone."""
     with receiver() as running:
         yield running
 

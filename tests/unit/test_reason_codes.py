@@ -7,7 +7,8 @@ ROOT = Path(__file__).parents[2]
 #: Where a reason is written down: raised, given to a barrier or rule, or in the tables of those that share a sentence.
 RAISED = re.compile(
     r"""(?:RetryPage|GiveUpPage|PageError|Barrier|Refused)\(\s*"([a-z_]+)"|\breason(?:\s*=|,\s*detail\s*=\s*\w+,)\s*"([a-z_]+)"|"""
-    r"""\), (?:True|False), "([a-z_]+)",|Verdict\.SKIPPED, "([a-z_]+)"|^_BLOCKED, _CHALLENGE = "(\w+)", "(\w+)"|"""
+    r"""\), (?:True|False), "([a-z_]+)",|Verdict\.SKIPPED, "([a-z_]+)"|_translated\(error, "([a-z_]+)"|"""
+    r"""^_BLOCKED, _CHALLENGE = "(\w+)", "(\w+)"|"""
     r"""^\s*"([a-z_]+)", f?"(?:redirected|more than)""",
     re.MULTILINE,
 )

@@ -14,10 +14,12 @@ from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.headers import SecurityHeaders
 from scrapemaster.api.identify import Identify
+from scrapemaster.api.metrics import Measured, Metrics
 from scrapemaster.api.middleware import BodyLimit, Faults, Gzip, RequestId
 from scrapemaster.api.routers import (
     accounts,
     api_keys,
+    artefacts,
     course,
     events,
     exports,
@@ -26,11 +28,13 @@ from scrapemaster.api.routers import (
     jobs,
     lists,
     monitoring,
+    proxies,
     results,
     schedules,
     users,
     webhooks,
 )
+from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.dashboard.site import install_dashboard
@@ -55,8 +59,10 @@ _TAGS = [
     {"name": "jobs", "description": "Ordering crawls, watching and steering them."},
     {"name": "extract", "description": "Trying selectors on a page, with nothing stored."},
     {"name": "results", "description": "Rows, in pages and in files."},
+    {"name": "artefacts", "description": "Screenshots and PDFs that a browser made of pages."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
+    {"name": "proxies", "description": "The proxy pool; for admins."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
@@ -100,8 +106,10 @@ def create_app(services: ServiceApp) -> FastAPI:
         extract,
         results,
         exports,
+        artefacts,
         schedules,
         webhooks,
+        proxies,
         monitoring,
     )
     for module in routers:
@@ -112,13 +120,17 @@ def create_app(services: ServiceApp) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=services.settings.max_request_bytes)
     app.add_middleware(Faults)
-    app.add_middleware(Gzip, compressed=exports.COMPRESSED)
+    app.add_middleware(Gzip, compressed=(*exports.COMPRESSED, *artefacts.COMPRESSED))
     app.add_middleware(Identify, callers=services.callers, limits=services.limits)
     if services.settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)
     app.add_middleware(Faults)
     app.add_middleware(RequestId)
     app.add_middleware(SecurityHeaders)
+    if services.settings.metrics:
+        metrics = app.state.metrics = Metrics(services.board)
+        app.include_router(metrics_router.router)
+        app.add_middleware(Measured, metrics=metrics)
     setattr(app, "openapi", lambda: _openapi(app))  # noqa: B010 -- FastAPI's own way to extend it
     install_dashboard(app)
 

@@ -19,6 +19,7 @@ from scrapemaster.domain.errors import (
     InvalidInput,
     NotAuthenticated,
     NotFound,
+    RedisUnavailable,
     StoreBroken,
     StoreError,
     TooMany,
@@ -44,6 +45,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """Give every error its shape."""
     app.add_exception_handler(UserError, _user_error)
     app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(RedisUnavailable, _redis_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
 
@@ -72,6 +74,15 @@ async def _store_error(request: Request, error: Exception) -> Response:
         {"detail": "The store cannot be used now; try again later", "type": "store_unavailable"},
         503,
         {"Retry-After": str(wait)},
+    )
+
+
+async def _redis_error(request: Request, error: Exception) -> Response:
+    log.warning("redis.failed", path=request.url.path, error=str(error))
+    return JSONResponse(
+        {"detail": "Redis does not answer; try again later", "type": "redis_unavailable"},
+        503,
+        {"Retry-After": "1"},
     )
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrapemaster.api.middleware import answer_json
-from scrapemaster.api.security import CALLER, OPEN, PREFIX
-from scrapemaster.domain.errors import NotAuthenticated, StoreError, UserError
+from scrapemaster.api.security import CALLER, HEALTH, OPEN, PREFIX, VOUCHED
+from scrapemaster.domain.errors import (
+    NotAuthenticated,
+    RedisUnavailable,
+    StoreError,
+    StoreUnavailable,
+    UserError,
+)
 from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
 
+#: Seconds that the store has to say who asks for the health of the parts, of which it is one.
+_SOON = 0.5
 _NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
 class Identify:
     """Finds the caller, counts the request, and shows on the response what is left of the limit, whatever the response is.
 
-    Before routing, so that a request that is answered by 404, 405 or 422 counts as well. Where there is no caller, the
-    reason is left for the route to raise, and nothing of the request's body is read.
+    Before routing, so that a request that is answered by 404, 405 or 422 counts as well. Where there is no caller, or it cannot be
+    counted, the reason is left for the route to raise, and nothing of the request's body is read.
     """
 
     def __init__(self, app: ASGIApp, callers: Callers, limits: RateLimits) -> None:
@@ -34,12 +43,24 @@ class Identify:
         if scope["type"] != "http" or not scope["path"].startswith(f"{PREFIX}/") or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
-        found = await self._find(scope["headers"])
-        scope.setdefault("state", {})[CALLER] = found
+        tells_health = scope["path"] in HEALTH
+        found = await self._find(scope["headers"], _SOON if tells_health else None)
+        state = scope.setdefault("state", {})
+        state[CALLER] = found
+        if tells_health and isinstance(found, StoreError):
+            state[VOUCHED] = self._callers.vouched(credential_of(scope["headers"]))
         if not isinstance(found, Caller):
             await self._app(scope, _bodiless(receive), send)
             return
-        spent = await self._limits.spend(found.user, looking=_looks(found, scope))
+        try:
+            spent = await self._limits.spend(found.user, looking=_looks(found, scope))
+        except RedisUnavailable as error:
+            if tells_health:
+                await self._app(scope, receive, send)
+                return
+            state[CALLER] = error
+            await self._app(scope, _bodiless(receive), send)
+            return
         if spent is None:
             await self._app(scope, receive, send)
             return
@@ -60,9 +81,14 @@ class Identify:
             return
         await self._app(scope, receive, send_with_limit)
 
-    async def _find(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller | Exception:
+    async def _find(
+        self, headers: Iterable[tuple[bytes, bytes]], seconds: float | None
+    ) -> Caller | Exception:
         try:
-            return await self._callers.identify(credential_of(headers))
+            async with asyncio.timeout(seconds):
+                return await self._callers.identify(credential_of(headers))
+        except TimeoutError:
+            return StoreUnavailable(f"the store did not answer within {seconds} seconds")
         except (UserError, StoreError) as error:
             return error
 

@@ -17,8 +17,12 @@ log = structlog.get_logger(__name__)
 PREFIX = "/api/v1"
 #: Routes that anybody may use: credentials are not looked at.
 OPEN = frozenset({f"{PREFIX}/auth/register", f"{PREFIX}/auth/login", f"{PREFIX}/auth/welcome"})
+#: Routes that tell what is wrong: answered although the request cannot be counted, or the store cannot say who asks.
+HEALTH = frozenset({f"{PREFIX}/monitoring/system"})
 #: Where the middleware leaves the caller, or the error that says why there is none.
 CALLER = "caller"
+#: Where it says that the caller has a token of ours, though the store could not be asked about it.
+VOUCHED = "vouched"
 
 #: Where Swagger's Authorize button signs in.
 _PASSWORD = OAuth2PasswordBearer(
@@ -55,6 +59,19 @@ async def _caller(
 
 
 CallerHere = Annotated[Caller, Depends(_caller)]
+
+
+async def _watcher(
+    request: Request,
+    _token: Annotated[str | None, Depends(_PASSWORD)],
+    _key: Annotated[str | None, Depends(_API_KEY)],
+) -> None:
+    if not request.scope["state"].get(VOUCHED):
+        await _caller(request, None, None)
+
+
+#: A caller; while the store does not answer, whoever has a token of ours.
+WatcherHere = Annotated[None, Depends(_watcher)]
 
 
 async def _admin(caller: CallerHere) -> Caller:

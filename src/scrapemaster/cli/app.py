@@ -7,7 +7,7 @@ import sys
 import typer
 
 from scrapemaster import __version__
-from scrapemaster.cli import demo_site, scrape, serve, user
+from scrapemaster.cli import demo_site, fleet, migrate, proxy, scrape, serve, user
 from scrapemaster.domain.errors import ScrapeMasterError
 
 app = typer.Typer(
@@ -18,9 +18,14 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(serve.serve_command)
+app.command("api")(fleet.api_command)
+app.command("worker")(fleet.worker_command)
+app.command("all")(fleet.all_command)
 app.command("scrape")(scrape.scrape_command)
 app.command("demo-site")(demo_site.demo_site_command)
+app.command("migrate")(migrate.migrate_command)
 app.add_typer(user.app, name="user")
+app.add_typer(proxy.app, name="proxy")
 
 
 @app.command("version")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -16,7 +17,8 @@ from rich.table import Table
 
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.item import Result
-from scrapemaster.domain.job import Job, JobConfig
+from scrapemaster.domain.job import EngineName, Job, JobConfig
+from scrapemaster.domain.rendering import Rendering
 from scrapemaster.export.exporter import Exporter
 from scrapemaster.export.order import ExportFormat, ExportOrder
 from scrapemaster.export.rows import data_of
@@ -29,6 +31,15 @@ _SHOWN_ROWS = 10
 _SHOWN_COLUMNS = 8
 _LONGEST_CELL = 60
 _SUFFIXES = {f".{one}": one for one in ExportFormat}
+
+
+class CliEngine(StrEnum):
+    """Engines that can be asked for."""
+
+    AUTO = "auto"
+    HTTP = "http"
+    BROWSER = "browser"
+    PLAYWRIGHT = "playwright"
 
 
 def scrape_command(
@@ -50,6 +61,12 @@ def scrape_command(
     exclude: Annotated[list[str] | None, typer.Option(help="Follow no URLs like this glob.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Pages in work at once.")] = 8,
     delay: Annotated[float, typer.Option(min=0, help="Seconds between requests to a host.")] = 0.0,
+    engine: Annotated[
+        CliEngine, typer.Option(help="Who fetches; browser runs the pages' scripts.")
+    ] = CliEngine.AUTO,
+    wait_for: Annotated[
+        str | None, typer.Option(help="With --engine browser: wait until this selector matches.")
+    ] = None,
     ignore_robots: Annotated[bool, typer.Option("--ignore-robots", help="Do not obey robots.txt.")] = False,
     allow: Annotated[
         str | None,
@@ -63,6 +80,9 @@ def scrape_command(
     """Scrape a page or a site now. Exit code 1 when nothing was extracted."""
     if output is not None and output.suffix not in _SUFFIXES:
         raise InvalidInput(f"-o {output}: the file must end in {', '.join(_SUFFIXES)}")
+    name = EngineName.BROWSER if engine is CliEngine.PLAYWRIGHT else EngineName(engine)
+    if wait_for is not None and name is not EngineName.BROWSER:
+        raise InvalidInput("--wait-for says nothing without --engine browser")
     config = JobConfig(
         max_pages=max_pages or 0,
         follow_links=follow,
@@ -73,8 +93,9 @@ def scrape_command(
         concurrency=concurrency,
         delay=delay,
         respect_robots=not ignore_robots,
+        browser=Rendering(wait_for=wait_for),
     )
-    order = JobOrder(urls=[url], config=config, selectors=_selectors(select or []))
+    order = JobOrder(urls=[url], config=config, selectors=_selectors(select or []), engine=name)
     set_up_logs(load_settings(log_level="error"))
     if asyncio.run(_scrape(order, output, allow)) == 0:
         raise typer.Exit(1)

@@ -76,6 +76,8 @@ class PageWork:
             barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
             if barrier is not None:
                 raise error_of(page, barrier)
+        if page.captures:
+            await run.keeper.keep(run.job, leased, page)
         links: list[NewRequest] = []
         if follow:
             links = run.links.find(found.base_url, found.links, leased.depth)
@@ -140,10 +142,11 @@ class PageWork:
 def error_of(page: Page, barrier: Barrier) -> PageError:
     """The failure of a page that is no page."""
     kind = RetryPage if barrier.reason in _PASSING else GiveUpPage
+    sentence = _SENTENCES[barrier.reason]
+    if barrier.reason == "script_shell" and page.engine == "browser":
+        sentence = "an application that showed nothing yet: name what it shows in config.browser.wait_for"
     error = kind(
-        barrier.reason,
-        f"the server answered {page.status} with {_SENTENCES[barrier.reason]} ({barrier.mark})",
-        page.status,
+        barrier.reason, f"the server answered {page.status} with {sentence} ({barrier.mark})", page.status
     )
     error.evidence = evidence_of(page, barrier)
     return error

@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from scrapemaster.crawl.isolated_messages import PlanSpec, pack
 from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.rate import RateMeter
 from scrapemaster.crawl.recorder import Recorder
@@ -18,13 +19,16 @@ from scrapemaster.ports.engine import Engine, PageSource
 
 
 class Run:
-    """A job's compiled plan, page source, link memory and rate. All of it can be made anew.
+    """A job's compiled plan, page source, link memory and rates. All of it can be made anew.
 
     `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
-    with too many of them.
+    with too many of them. `waited_for`: why pages were put back of late. `meter` measures this process's pages, `pace` the whole
+    job's.
     """
 
-    def __init__(self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder) -> None:
+    def __init__(
+        self, job: Job, engine: Engine, isolation: Isolation, recorder: Recorder, keeper: Keeper
+    ) -> None:
         config = job.config
         hosts = [host_of(url) for url in job.urls]
         scope = Scope([*(config.allowed_domains or hosts), *job.scope_hosts], config.include, config.exclude)
@@ -35,12 +39,23 @@ class Run:
         self.spec = pack(PlanSpec(job.selectors, config.item, config.formats))
         self.isolation = isolation
         self.recorder = recorder
+        self.keeper = keeper
         self.isolated = self.plan.slow
         self.links_cut = 0
+        self.waited_for = ""
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()
+        self.pace = RateMeter()
         self.may_widen = config.allowed_domains is None
+
+    def heed(self, job: Job) -> None:
+        """Take over what other slices wrote into the job."""
+        self.job = job
+        scope = self.links.scope
+        for host in job.scope_hosts:
+            if not scope.covers_host(host):
+                scope.widen(host)
 
     async def close(self) -> None:
         """Free connections."""

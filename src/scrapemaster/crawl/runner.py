@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 import structlog
 
 from scrapemaster.crawl.extraction import MAX_PAGE_LINKS
 from scrapemaster.crawl.isolation import Isolation
+from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.slice import Slice
@@ -30,8 +32,10 @@ from scrapemaster.domain.quality import Harvest, quality_warnings
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.selector import names_of
 from scrapemaster.domain.url import origin_of
+from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
+from scrapemaster.ports.spread import Spread
 from scrapemaster.ports.store import Store
 
 log = structlog.get_logger(__name__)
@@ -47,8 +51,11 @@ _SITEMAP_SECONDS = 120.0
 _SITEMAP_PAGES = 1_000_000
 #: Seconds between events that tell of a slice's progress.
 _PROGRESS_EVENT_EVERY = 0.5
-#: Seconds after which a resting job is looked at again, whatever the store said.
+#: Seconds after which a resting job is looked at again, whatever the store said; the second for one on which other slices work.
 _LONGEST_REST = 30.0
+_SHARED_REST = 1.0
+#: Seconds after which a slice that came to a worker with one of the same job is offered again, to whichever worker takes it then.
+_ELSEWHERE_AFTER = 0.25
 
 _EVENT_OF = {
     JobStatus.COMPLETED: EventType.JOB_COMPLETED,
@@ -57,10 +64,36 @@ _EVENT_OF = {
 }
 
 
+@dataclass(slots=True, frozen=True)
+class Seat:
+    """A slice's place among its job's slices; without `spread` it is the only one."""
+
+    number: int
+    spread: Spread | None
+
+    def width(self, job: Job) -> int:
+        """Fetches it may have under way now; 0 when it is one too many."""
+        concurrency = job.config.concurrency
+        return concurrency if self.spread is None else self.spread.width(self.number, concurrency)
+
+    def adjust(self, job: Job, part: Slice) -> None:
+        """Follow the fleet as workers come and go; the leading slice summons others while more waits than it will take."""
+        if self.spread is None:
+            return
+        width = self.width(job)
+        if width == 0:
+            part.stop()
+            return
+        part.resize(width)
+        if self.number == 0 and part.counters.queued:
+            self.spread.summon(job)
+
+
 class SliceRunner:
     """Runs one slice at a time for each job it is given.
 
-    `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none.
+    `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none. `worker` is the name that its
+    leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together.
     """
 
     def __init__(
@@ -71,15 +104,20 @@ class SliceRunner:
         isolation: Isolation,
         *,
         recorder: Recorder | None = None,
+        worker: str | None = None,
         rng: Random | None = None,
+        artefact_bytes: int = 1024**3,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
         self._events = events
         self._isolation = isolation
         self._recorder = recorder or NoRecorder()
+        self._worker = worker
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
+        self._keeper = Keeper(store, artefact_bytes)
         self._runs = Runs()
+        self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
         self._stopping = False
         self._poked: dict[JobId, asyncio.Event] = {}
@@ -92,16 +130,22 @@ class SliceRunner:
         poked.set()
         return True
 
-    async def run(self, job_id: JobId, *, crowded: bool = False) -> float | None:
+    async def run(
+        self, job_id: JobId, *, crowded: bool = False, number: int = 0, spread: Spread | None = None
+    ) -> float | None:
         """Run a slice. Returns the seconds until the next one is wanted, or None when none is.
 
-        `crowded`: others wait for the place, so be brief.
+        `crowded`: others wait for the place, so be brief. `number` and `spread`: the slice's place among the job's slices, in a fleet.
+        Of those, one runs here at a time.
         """
-        if job_id in self._poked or self._stopping:
+        if job_id in self._poked:
+            return None if spread is None else _ELSEWHERE_AFTER
+        if self._stopping:
             return None
         self._poked[job_id] = asyncio.Event()
+        seat = Seat(number, spread)
         try:
-            return await self._run(job_id, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
+            return await self._run(job_id, seat, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
         except StoreUnavailable as error:
             log.warning("slice.store_unavailable", job_id=job_id, error=str(error))
             return 1.0
@@ -114,11 +158,21 @@ class SliceRunner:
         for part in self._slices.values():
             part.stop()
 
+    @property
+    def slices(self) -> int:
+        """How many slices are under way."""
+        return len(self._slices)
+
+    def pages_per_second(self) -> float:
+        """How fast all of them go together."""
+        now = time.monotonic()
+        return round(sum(part.rate(now) for part in self._slices.values()), 1)
+
     async def close(self) -> None:
         """Free what is kept between slices."""
         await self._runs.close()
 
-    async def _run(self, job_id: JobId, seconds: float) -> float | None:
+    async def _run(self, job_id: JobId, seat: Seat, seconds: float) -> float | None:
         job = await self._store.jobs.get(job_id)
         if job is None:
             return None
@@ -126,12 +180,14 @@ class SliceRunner:
             job = await self._start(job)
         if job is None or job.status is not JobStatus.RUNNING:
             return None
+        if seat.width(job) == 0:
+            return None
         run = self._runs.take(job_id)
         if run is None:
             run = self._open(job, self._engine_for(job.engine))
-        run.job = job
+        run.heed(job)
         try:
-            again = await self._slice(job, run, seconds)
+            again = await self._slice(job, run, seat, seconds)
         except BaseException:
             await run.close()
             raise
@@ -142,7 +198,7 @@ class SliceRunner:
         return again
 
     def _open(self, job: Job, engine: Engine) -> Run:
-        return Run(job, engine, self._isolation, self._recorder)
+        return Run(job, engine, self._isolation, self._recorder, self._keeper)
 
     async def _start(self, job: Job) -> Job | None:
         """Take a pending job up: an engine, the sitemap if asked for, then `running`."""
@@ -186,7 +242,7 @@ class SliceRunner:
             ]
             await self._store.frontier.add(job.id, requests)
 
-    async def _slice(self, job: Job, run: Run, seconds: float) -> float | None:
+    async def _slice(self, job: Job, run: Run, seat: Seat, seconds: float) -> float | None:
         now = time.time()
         left = None
         if job.config.max_duration is not None:
@@ -195,10 +251,22 @@ class SliceRunner:
                 await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
                 return None
             seconds = min(seconds, left)
-        part = Slice(run, uuid7(), self._store.frontier, self._store.jobs, seconds, self._rng)
+        part = Slice(
+            run,
+            uuid7() if self._worker is None else f"{self._worker}/{uuid7()}",
+            self._store.frontier,
+            self._store.jobs,
+            seconds,
+            self._rng,
+            seat.width(job),
+            self.figures,
+            shared=seat.spread is not None,
+        )
         self._slices[job.id] = part
-        watch = asyncio.create_task(self._watch(job.id, part, left))
+        self.figures.slices += 1
+        watch = asyncio.create_task(self._watch(run, part, seat, left))
         run.meter.restart(time.monotonic())
+        run.pace.restart(time.monotonic())
         try:
             await part.work()
         finally:
@@ -208,7 +276,7 @@ class SliceRunner:
         self._tell(EventType.JOB_PROGRESS, job.id)
         if warnings := link_warnings(run):
             await self._warn_once(run, warnings)
-        return None if self._stopping else await self._after(job)
+        return None if self._stopping else await self._after(job, seat)
 
     async def _warn_once(self, run: Run, warnings: list[str]) -> None:
         """Warn of what was not warned of; another process may have met another first trap, which tells nothing new."""
@@ -217,8 +285,9 @@ class SliceRunner:
         known = {warning[:40] for warning in run.job.warnings}
         await self._store.jobs.warn(run.job.id, [warning for warning in fresh if warning[:40] not in known])
 
-    async def _watch(self, job_id: JobId, part: Slice, left: float | None) -> None:
+    async def _watch(self, run: Run, part: Slice, seat: Seat, left: float | None) -> None:
         """Stop the slice when its job is no longer running, or its time is over; tell of progress."""
+        job_id = run.job.id
         poked = self._poked[job_id]
         ends_at = None if left is None else time.monotonic() + left
         looked_at = time.monotonic()
@@ -233,19 +302,23 @@ class SliceRunner:
                 return
             if was_poked or now - looked_at >= _LOOK_EVERY:
                 looked_at = now
-                if not await self._still_running(job_id):
+                if not await self._still_running(run):
                     part.stop()
                     return
+                seat.adjust(run.job, part)
             self._tell(EventType.JOB_PROGRESS, job_id)
 
-    async def _still_running(self, job_id: JobId) -> bool:
+    async def _still_running(self, run: Run) -> bool:
         try:
-            job = await self._store.jobs.get(job_id)
+            job = await self._store.jobs.get(run.job.id)
         except StoreUnavailable:
             return True
-        return job is not None and job.status is JobStatus.RUNNING
+        if job is None or job.status is not JobStatus.RUNNING:
+            return False
+        run.heed(job)
+        return True
 
-    async def _after(self, job: Job) -> float | None:
+    async def _after(self, job: Job, seat: Seat) -> float | None:
         """Whether the job is over, and if not, when to go on."""
         current = await self._store.jobs.get(job.id)
         if current is None or current.status in TERMINAL:
@@ -259,7 +332,11 @@ class SliceRunner:
             return None
         due = await self._store.frontier.next_due(job.id)
         if due is not None:
-            return min(max(0.0, due - now), _LONGEST_REST)
+            wait = max(0.0, due - now)
+            if seat.number:
+                # The leading slice summons it again when there is more.
+                return None if wait else 0.0
+            return min(wait, _SHARED_REST if seat.spread and current.counters.leased else _LONGEST_REST)
         # None too when a retry put pages back since we asked.
         return None if await self._finish(current) else 0.0
 
@@ -275,6 +352,8 @@ class SliceRunner:
         if status is JobStatus.FAILED:
             worst = ", ".join(f"{code} ({count})" for code, count in sorted(reasons.items()))
             error = f"no page could be had: {worst}"
+        if reason is StopReason.PROXIES_EXHAUSTED:
+            error = exhausted_error(reasons)
         return await self._end(job.id, status, reason, error, if_idle=True)
 
     async def _quality(self, job: Job, status: JobStatus) -> list[str]:
@@ -327,8 +406,16 @@ def warnings_of(counters: Counters, status: JobStatus) -> list[str]:
     return warnings
 
 
+def exhausted_error(reasons: Mapping[str, int]) -> str:
+    """Why a job ended for want of proxies."""
+    return (
+        f"{reasons['proxies_exhausted']} pages could not be fetched because all proxies that the job may use are banned, resting or "
+        "dead; the job's errors say which, and until when; retry the job then, or add proxies to the pool"
+    )
+
+
 def link_warnings(run: Run) -> list[str]:
-    """What the user should know of links that were left out: said once, as soon as it happens."""
+    """What the user should know of links that were left out, and of waiting: said once, as soon as it happens."""
     warnings = []
     if run.links.trap is not None:
         warnings.append(
@@ -337,6 +424,8 @@ def link_warnings(run: Run) -> list[str]:
         )
     if run.links_cut:
         warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
+    if run.waited_for:
+        warnings.append(f"the job had to wait for proxies, the first time because {run.waited_for}")
     return warnings
 
 

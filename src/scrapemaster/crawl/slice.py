@@ -12,11 +12,12 @@ import structlog
 
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
-from scrapemaster.domain.errors import GiveUpPage, LeaseLost
+from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.url import host_of
+from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 
@@ -38,11 +39,22 @@ class Slice:
     """A time-limited piece of a job's run, the holder of its leases.
 
     `stop` ends it at once: fetches under way are cancelled and their leases given back; what is
-    extracted is still committed.
+    extracted is still committed. `width` is how many fetches it may have under way; `shared` says that the job may have
+    other slices, so that its rate is not this one's.
     """
 
     def __init__(  # noqa: PLR0917 -- built in one place, by name
-        self, run: Run, holder: str, frontier: Frontier, jobs: JobStore, seconds: float, rng: Random
+        self,
+        run: Run,
+        holder: str,
+        frontier: Frontier,
+        jobs: JobStore,
+        seconds: float,
+        rng: Random,
+        width: int,
+        figures: Figures,
+        *,
+        shared: bool = False,
     ) -> None:
         self.counters = Counters()
         self.lost = False
@@ -56,6 +68,11 @@ class Slice:
         self._ready: deque[Leased] = deque()
         self._outcomes: list[Outcome] = []
         self._busy = 0
+        self._width = width
+        self._figures = figures
+        self._shared = shared
+        self._done: int | None = None
+        self._lanes: dict[int, asyncio.Task[None]] = {}
         self._stopping = False
         self._turn = asyncio.Event()
         self._refilled = asyncio.Event()
@@ -65,9 +82,20 @@ class Slice:
         self._stopping = True
         self._turn.set()
 
+    def rate(self, now: float) -> float:
+        """Pages a second of late; `now` is monotonic seconds."""
+        return self._run.meter.rate(now)
+
+    def resize(self, width: int) -> None:
+        """Have `width` fetches under way from now on; those that are too many end when their page is done."""
+        if width != self._width and not self._stopping:
+            self._width = width
+            self._open_lanes()
+            self._refilled.set()  # those that wait look again whether they are wanted
+
     async def work(self) -> None:
         """Run to the end of the slice. On `LeaseLost` sets `lost`; other failures are raised."""
-        lanes = [asyncio.create_task(self._lane()) for _ in range(self._job.config.concurrency)]
+        self._open_lanes()
         renewal = asyncio.create_task(self._renew())
         try:
             await self._feed()
@@ -75,9 +103,10 @@ class Slice:
             self.lost = True
         finally:
             self._stopping = True
-            for task in (*lanes, renewal):
+            lanes = (*self._lanes.values(), renewal)
+            for task in lanes:
                 task.cancel()
-            await asyncio.gather(*lanes, renewal, return_exceptions=True)
+            await asyncio.gather(*lanes, return_exceptions=True)
             if not self.lost:
                 await self._wind_up()
 
@@ -107,33 +136,41 @@ class Slice:
 
     def _low_water(self) -> int:
         """How many ready requests are too few to last until more are leased."""
-        return max(self._job.config.concurrency, self._lease_size() // 2)
+        return max(self._width, self._lease_size() // 2)
 
     def _lease_size(self) -> int:
         """How many requests to hold leased: half a second of work."""
-        concurrency = self._job.config.concurrency
         if self._job.config.delay:
-            return concurrency
+            return self._width
         ahead = int(self._run.meter.rate(time.monotonic()) * _LEASE_AHEAD)
-        return min(_LEASE_AT_MOST, max(2 * concurrency, ahead))
+        return min(_LEASE_AT_MOST, max(2 * self._width, ahead))
 
-    async def _lane(self) -> None:
-        """Work on one request after the other."""
-        concurrency = self._job.config.concurrency
-        while True:
+    def _open_lanes(self) -> None:
+        for number in range(self._width):
+            lane = self._lanes.get(number)
+            if lane is None or lane.done():
+                self._lanes[number] = asyncio.create_task(self._lane(number))
+
+    async def _lane(self, number: int) -> None:
+        """Work on one request after the other, as long as the slice is wide enough."""
+        while number < self._width:
             if not self._ready:
                 self._refilled.clear()
                 self._turn.set()
                 await self._refilled.wait()
                 continue
             leased = self._ready.popleft()
-            if len(self._ready) < concurrency:
+            if len(self._ready) < self._width:
                 self._turn.set()
             self._busy += 1
             try:
                 if await self._postponed(leased):
                     continue
                 outcome = await self._work.work(leased)
+            except PostponePage as postponed:
+                self._run.waited_for = str(postponed)
+                await self._put_back(leased, postponed.until)
+                continue
             except Exception as error:  # noqa: BLE001 -- a fault of ours must fail the page, not the job
                 outcome = self._fault(leased, error)
             finally:
@@ -147,9 +184,13 @@ class Slice:
         ready_at = self._run.source.ready_at(leased.url)
         if ready_at <= self._deadline:
             return False
-        due_at = time.time() + ready_at - time.monotonic()
-        await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
+        await self._put_back(leased, time.time() + ready_at - time.monotonic())
         return True
+
+    async def _put_back(self, leased: Leased, due_at: float) -> None:
+        # Where the store is away, the lease ends by itself: the page must not fail for that, and the lane must not end.
+        with contextlib.suppress(StoreUnavailable, LeaseLost):
+            await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
 
     def _fault(self, leased: Leased, error: Exception) -> Outcome:
         log.error("page.fault", job_id=self._job.id, url=leased.url, exc_info=error)
@@ -166,6 +207,7 @@ class Slice:
             now=time.time(),
         )
         if leased:
+            self._figures.leases += len(leased)
             self._ready.extend(leased)
             self._refilled.set()
         return len(leased)
@@ -177,12 +219,23 @@ class Slice:
         try:
             if self._run.may_widen:
                 await self._widen(batch)
-            self.counters = await self._frontier.commit(
-                self._job.id, self._holder, batch, rate=self._run.meter.rate(now)
-            )
-        except BaseException:
+            rate = (self._run.pace.rate(now) or None) if self._shared else self._run.meter.rate(now)
+            self.counters = await self._frontier.commit(self._job.id, self._holder, batch, rate=rate)
+            self._figures.committed(batch, time.monotonic() - now)
+            if self._shared:
+                self._keep_pace()
+        except BaseException as error:
+            self._figures.leases_lost += isinstance(error, LeaseLost)
             self._run.links.forget()
             raise
+
+    def _keep_pace(self) -> None:
+        """Measure the whole job's rate, other slices' pages included, by its counters."""
+        counters = self.counters
+        done = counters.fetched + counters.failed + counters.skipped
+        if self._done is not None:
+            self._run.pace.add(max(0, done - self._done), time.monotonic())
+        self._done = done
 
     async def _widen(self, batch: list[Outcome]) -> None:
         """Remember in the job the hosts that start URLs were redirected to."""

@@ -14,7 +14,7 @@ from scrapemaster.domain.url import parse_url
 from scrapemaster.domain.webhook import Answer, Delivery, Endpoint, succeeded
 from scrapemaster.fetch.client import ClientPool, ClientSpec, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.http import parse_retry_after
+from scrapemaster.fetch.status import parse_retry_after
 
 #: Seconds a try may take in all, name resolution included.
 SEND_SECONDS = 15.0

@@ -15,10 +15,12 @@
     ├── PageError                 one page could not be had; carries a `reason` code
     │   ├── RetryPage             retry later
     │   └── GiveUpPage            the same request will fail again
+    ├── PostponePage              not now, for no fault of the page: put it back until a time, uncounted
     ├── LeaseLost                 another holder works on it: drop the work
-    └── StoreError                the store failed
-        ├── StoreUnavailable      retry later
-        └── StoreBroken           stop and tell the operator
+    ├── StoreError                the store failed
+    │   ├── StoreUnavailable      retry later
+    │   └── StoreBroken           stop and tell the operator
+    └── RedisUnavailable          Redis does not answer: wait, or do without
 
 An error says its policy; which HTTP status it becomes is decided in `api.errors` alone.
 """
@@ -150,6 +152,17 @@ class GiveUpPage(PageError):
     """The same request will fail the same way."""
 
 
+class PostponePage(ScrapeMasterError):
+    """The page cannot be asked for now, which is not its fault: put it back until `until` (epoch seconds), uncounted.
+
+    The message is a sentence for the job's warnings.
+    """
+
+    def __init__(self, message: str, until: float) -> None:
+        super().__init__(message)
+        self.until = until
+
+
 class LeaseLost(ScrapeMasterError):
     """The work belongs to another holder, or its job is over: drop it, write nothing."""
 
@@ -164,3 +177,7 @@ class StoreUnavailable(StoreError):
 
 class StoreBroken(StoreError):
     """The store cannot be used until a person acts (disk full, corrupt file, newer version)."""
+
+
+class RedisUnavailable(ScrapeMasterError):
+    """Redis does not answer. What it carries is disposable: do without it, or wait where politeness asks for that."""

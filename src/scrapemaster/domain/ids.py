@@ -11,6 +11,8 @@ JobId = NewType("JobId", str)
 UserId = NewType("UserId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 ScheduleId = NewType("ScheduleId", str)
+ProxyId = NewType("ProxyId", str)
+ArtefactId = NewType("ArtefactId", str)
 
 
 def uuid7(now: float | None = None) -> str:
@@ -40,3 +42,8 @@ def new_api_key_id() -> ApiKeyId:
 def new_schedule_id() -> ScheduleId:
     """A fresh schedule id."""
     return ScheduleId(uuid7())
+
+
+def new_proxy_id() -> ProxyId:
+    """A fresh id of a proxy."""
+    return ProxyId(uuid7())

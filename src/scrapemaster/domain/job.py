@@ -9,6 +9,7 @@ from typing import Any
 
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId, ScheduleId, UserId
+from scrapemaster.domain.rendering import Rendering
 from scrapemaster.domain.selector import Selector
 
 
@@ -33,6 +34,7 @@ class StopReason(StrEnum):
     ALL_PAGES_FAILED = "all_pages_failed"
     BLOCKED = "blocked"
     ROBOTS_DENIED = "robots_denied"
+    PROXIES_EXHAUSTED = "proxies_exhausted"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -93,7 +95,8 @@ def check_transition(source: JobStatus, target: JobStatus) -> None:
 class JobConfig:
     """How a job crawls. The public schema (`api.schemas`) bounds and documents each value.
 
-    `None` in `max_depth`, `max_duration` means no limit; in `allowed_domains`, the start URLs' hosts. Times are in seconds.
+    `None` in `max_depth`, `max_duration` means no limit; in `allowed_domains`, the start URLs' hosts; in `adaptive_throttle`, what
+    the engine does by itself. Times are in seconds.
     """
 
     max_pages: int = 1
@@ -118,9 +121,10 @@ class JobConfig:
     sitemap: bool = False
     sort_query: bool = False
     verify_tls: bool = True
-    browser: Mapping[str, Any] = field(default_factory=dict)
+    browser: Rendering = field(default_factory=Rendering)
     formats: Sequence[str] = ("data",)
     incremental: bool = False
+    adaptive_throttle: bool | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -192,6 +196,12 @@ class Job:
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether the job asks a host for as much at once as that answers well; by itself, `auto` does."""
+        asked = self.config.adaptive_throttle
+        return self.engine is EngineName.AUTO if asked is None else asked
+
     def run_seconds(self, now: float) -> float:
         """Seconds since the start that were not spent paused."""
         if self.started_at is None:
@@ -231,8 +241,11 @@ def ending_of(counters: Counters, max_pages: int, reasons: Mapping[str, int]) ->
 
     `reasons` counts the failed and skipped pages by reason code. A job that fetched nothing is failed:
     `robots_denied` when that was so for all of its pages, `blocked` when all were block pages or challenges, else
-    `all_pages_failed`.
+    `all_pages_failed`. One that lacked proxies for some page is `proxies_exhausted`, whatever else was fetched.
     """
+    if reasons.get("proxies_exhausted"):
+        status = JobStatus.COMPLETED if counters.fetched else JobStatus.FAILED
+        return status, StopReason.PROXIES_EXHAUSTED
     if counters.fetched == 0:
         if reasons and set(reasons) <= {"robots_denied"}:
             return JobStatus.FAILED, StopReason.ROBOTS_DENIED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from scrapemaster.domain.rendering import Capture
 
 
 @dataclass(slots=True)
@@ -12,8 +14,8 @@ class Page:
 
     `url` is the final URL, after `redirects` (the URLs that led there, in order). `headers` have
     lower-case names; repeated ones are joined by `, `. `body` is decompressed, at most
-    `max_body_bytes`. `elapsed` is the seconds spent asking servers, without the wait for a turn;
-    `fetched_at` is in epoch seconds.
+    `max_body_bytes`; of a page that a browser rendered it is the document as it was in the end. `elapsed` is the seconds spent
+    asking servers, without the wait for a turn; `fetched_at` is in epoch seconds. `captures` are pictures and documents that a browser made of it.
     """
 
     url: str
@@ -24,6 +26,7 @@ class Page:
     fetched_at: float
     redirects: tuple[str, ...] = ()
     engine: str = "http"
+    captures: Sequence[Capture] = ()
 
     @property
     def content_type(self) -> str:

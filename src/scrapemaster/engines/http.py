@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from scrapemaster.domain.errors import PageError
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.page import Page
-from scrapemaster.domain.url import host_of, join_url, origin_of
+from scrapemaster.domain.url import host_of
+from scrapemaster.engines.way import Way
 from scrapemaster.fetch.client import ClientPool
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.http import HttpFetcher
-from scrapemaster.fetch.robots import ROBOT_NAME, ROBOTS_BYTES, RobotsCache, Rules
-from scrapemaster.fetch.sitemap import SITEMAP_BYTES, parse_sitemap
-from scrapemaster.fetch.throttle import Throttle
-
-#: Sitemap files read for a site at most.
-_SITEMAP_FILES = 500
+from scrapemaster.fetch.proxies import ProxyPool
+from scrapemaster.fetch.robots import RobotsCache
+from scrapemaster.fetch.site_rules import SiteRules
+from scrapemaster.ports.throttle import Throttle
 
 
 class HttpEngine:
-    """Makes page sources over one egress policy, throttle and client pool; see `ports.engine.Engine`."""
+    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`.
+
+    `adaptive` is the throttle of jobs that adapt, over the other one.
+    """
 
     name = "http"
 
-    def __init__(self, egress: EgressPolicy, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        throttle: Throttle,
+        proxies: ProxyPool | None = None,
+        adaptive: Throttle | None = None,
+    ) -> None:
         self._egress = egress
         self._throttle = throttle
+        self._adaptive = adaptive or throttle
+        self._proxies = proxies
         self._pool = ClientPool()
         self._robots = RobotsCache()
 
+    def check(self) -> None:
+        """See `ports.engine.Engine`."""
+
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, self._throttle, self._pool)
-        return HttpPageSource(job, fetcher, self._robots, self._throttle)
+        throttle = self._adaptive if job.adaptive else self._throttle
+        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
+        way = Way(job.config, fetcher, self._proxies)
+        return HttpPageSource(way, SiteRules(job.config, way, self._robots), throttle)
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""
@@ -41,66 +55,25 @@ class HttpEngine:
 class HttpPageSource:
     """One job's pages; see `ports.engine.PageSource`."""
 
-    def __init__(self, job: Job, fetcher: HttpFetcher, robots: RobotsCache, throttle: Throttle) -> None:
-        self._fetcher = fetcher
-        self._robots = robots
+    def __init__(self, way: Way, rules: SiteRules, throttle: Throttle) -> None:
+        self._way = way
+        self._rules = rules
         self._throttle = throttle
-        self._delay = job.config.delay
-        self._respect = job.config.respect_robots
-        self._robot = job.config.user_agent or ROBOT_NAME
 
     async def fetch(self, url: str) -> Page:
         """See `ports.engine.PageSource`."""
-        if not self._respect:
-            return await self._fetcher.fetch(url, delay=self._delay)
-        rules = self._robots.known(origin_of(url), self._robot) or await self._rules(url)
-        rules.check(url)
-        delay = max(self._delay, rules.delay)
-        return await self._fetcher.fetch(url, delay=delay, allow=self._check)
+        delay = await self._rules.delay_of(url)
+        allow = self._rules.check if self._rules.respected else None
+        return await self._way.fetch(url, delay=delay, allow=allow)
 
     def ready_at(self, url: str) -> float:
         """See `ports.engine.PageSource`."""
-        delay = self._delay
-        if self._respect and (rules := self._robots.known(origin_of(url), self._robot)) is not None:
-            delay = max(delay, rules.delay)
-        return self._throttle.ready_at(host_of(url), delay)
+        host = host_of(url)
+        return max(self._throttle.ready_at(host, self._rules.known_delay(url)), self._way.ready_at(host))
 
     async def sitemap_urls(self, url: str, limit: int) -> list[str]:
         """See `ports.engine.PageSource`."""
-        try:
-            rules = await self._rules(url)
-            rules.check(url)
-            waiting = rules.sitemaps
-        except PageError:
-            waiting = []
-        waiting = waiting[::-1] or [f"{origin_of(url)}/sitemap.xml"]
-        seen: set[str] = set()
-        pages: dict[str, None] = {}
-        while waiting and len(seen) < _SITEMAP_FILES and len(pages) < limit:
-            sitemap = join_url(url, waiting.pop())
-            if sitemap is None or sitemap in seen:
-                continue
-            seen.add(sitemap)
-            try:
-                page = await self._fetcher.fetch(sitemap, delay=self._delay, limit=SITEMAP_BYTES)
-            except PageError:
-                continue
-            found = parse_sitemap(page.body)
-            waiting.extend(reversed(found.sitemaps))
-            for location in found.pages:
-                if (target := join_url(sitemap, location)) is not None:
-                    pages[target] = None
-        return list(pages)[:limit]
+        return await self._rules.sitemap_urls(url, limit)
 
     async def close(self) -> None:
         """See `ports.engine.PageSource`. Connections belong to the engine's pool, which lets idle ones go."""
-
-    async def _check(self, url: str) -> None:
-        """A redirect's target must be allowed too."""
-        (await self._rules(url)).check(url)
-
-    async def _rules(self, url: str) -> Rules:
-        return await self._robots.rules(url, self._robot, self._fetch_robots)
-
-    async def _fetch_robots(self, url: str) -> Page:
-        return await self._fetcher.fetch(url, limit=ROBOTS_BYTES, truncate=True)

@@ -43,7 +43,7 @@ def impersonations() -> list[str]:
 
 @dataclass(slots=True, frozen=True)
 class ClientSpec:
-    """What tells one client from another. `pins` maps names to the addresses they may mean."""
+    """What tells one client from another. `pins` maps names to the addresses they may mean. `keep`: connections are used again."""
 
     pins: tuple[tuple[str, tuple[Address, ...]], ...]
     read_seconds: float
@@ -51,6 +51,7 @@ class ClientSpec:
     impersonate: str | None
     verify_tls: bool
     proxy: str | None
+    keep: bool = True
 
 
 class ClientPool:
@@ -87,7 +88,7 @@ def _make(spec: ClientSpec) -> wreq.Client:
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=spec.read_seconds),
         "pool_idle_timeout": _IDLE,
-        "pool_max_idle_per_host": _IDLE_CONNECTIONS,
+        "pool_max_idle_per_host": _IDLE_CONNECTIONS if spec.keep else 0,
         "tls_verify": spec.verify_tls,
         "tls_verify_hostname": spec.verify_tls,
         "gzip": True,
@@ -182,7 +183,7 @@ def _translate(error: Exception) -> PageError:
     if isinstance(error, exceptions.BuilderError):
         return GiveUpPage("bad_request", "the request could not be built from the job's URL and headers")
     if isinstance(error, exceptions.ProxyConnectionError):
-        return RetryPage("proxy_error", "the proxy could not be reached")
+        return _translate_proxy(words)
     for marks, permanent, reason, sentence in _BY_WORDS:
         if any(mark in words for mark in marks):
             return GiveUpPage(reason, sentence) if permanent else RetryPage(reason, sentence)
@@ -191,3 +192,13 @@ def _translate(error: Exception) -> PageError:
     if isinstance(error, exceptions.ConnectionError):
         return RetryPage("connection_failed", "no connection could be made")
     return RetryPage("network_error", "the request failed on its way")
+
+
+def _translate_proxy(words: str) -> PageError:
+    """What a proxy did that let no request through: it does not work, or it could not reach the site."""
+    if any(mark in words for mark in ("ProxyAuthRequired", "AuthFailure", "NoAcceptableAuth")):
+        return RetryPage("proxy_error", "the proxy refuses the credentials")
+    socks_code = "Socks(" in words and not any(mark in words for mark in ("Io(", "Invalid"))
+    if "TunnelUnsuccessful" in words or socks_code:
+        return RetryPage("proxy_refused", "the proxy made no connection to the site")
+    return RetryPage("proxy_error", "the proxy could not be reached")

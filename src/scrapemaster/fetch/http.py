@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from scrapemaster.domain.errors import GiveUpPage, InvalidUrl, PageError, RetryPage
 from scrapemaster.domain.job import JobConfig
 from scrapemaster.domain.page import Page
+from scrapemaster.domain.proxy import Proxy, address_of, is_pool
 from scrapemaster.domain.url import join_url, origin_of, parse_url
+from scrapemaster.fetch.adaptive import adapts
 from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.throttle import Throttle
+from scrapemaster.fetch.session import Session, Site
+from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
+from scrapemaster.ports.throttle import Throttle
 
 USER_AGENT = "Mozilla/5.0 (compatible; ScrapeMaster/0.1)"
-MAX_REDIRECTS = 10
-#: The longest a server may make us wait by Retry-After, in seconds.
-MAX_RETRY_AFTER = 3_600.0
-#: Sites (scheme, host, port) whose vetting a job remembers, and for how many seconds.
-_SITES = 1_000
+#: Seconds for which a site's vetting is remembered.
 _VETTED_SECONDS = 60.0
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Worth trying again: the server says that it is at fault, or busy.
-_RETRY_STATUS = frozenset({408, 425, 429})
-_PERMANENT_5XX = frozenset({501, 505, 511})
 #: A body that small is read before its connection is used again; a larger one is not worth it.
 _DRAIN = 16_384
-#: Statuses with which block pages and challenges are sent: what stands in their bodies tells more.
-_TELLING = frozenset({401, 403, 405, 429, 503})
-_HEAD_BYTES = 65_536
+#: Seconds for the beginning of a refusal's body.
 _HEAD_SECONDS = 3.0
 #: Headers of a job that say nothing secret and may go to any site.
 _HARMLESS = frozenset(
@@ -79,17 +69,8 @@ class LazyHeaders(Mapping[str, str]):
         return self._decoded
 
 
-@dataclass(slots=True)
-class _Site:
-    host: str
-    spec: ClientSpec
-    allowed: frozenset[Any]
-    secrets: bool
-    vetted_until: float
-
-
 class HttpFetcher:
-    """One job's way over HTTP: its cookies, headers, identity and limits.
+    """One job's way over HTTP: its headers, identity and limits. Cookies and the proxy are a session's.
 
     `home` are URLs whose origins the job's secret headers and cookies are meant for.
     """
@@ -99,24 +80,30 @@ class HttpFetcher:
     ) -> None:
         self._egress = egress
         self._throttle = throttle
+        self._adapting = adapts(throttle)
         self._pool = pool
         self._config = config
-        self._jar = Jar()
-        self._sites: OrderedDict[str, _Site] = OrderedDict()
-        self._home = {origin_of(url) for url in home}
-        self._home |= {_upgraded(origin) for origin in self._home}
-        self._proxy = None if config.proxy == "none" else config.proxy
+        self._home = home_origins(home)
         self._secret_headers = dict(config.headers)
-        self._open_headers = {
-            name: value for name, value in config.headers.items() if name.lower() in _HARMLESS
-        }
+        self._open_headers = harmless(config.headers)
+        self.session = self.new_session()
+
+    def new_session(self, pooled: Proxy | None = None) -> Session:
+        """A fresh session with the job's identity and cookies, over a proxy of the pool, or over the job's own if it has one."""
+        config = self._config
+        jar = Jar()
         for origin in self._home:
             for name, value in config.cookies.items():
-                self._jar.add(f"{name}={value}; Path=/", f"{origin}/")
+                jar.add(f"{name}={value}; Path=/", f"{origin}/")
         user_agent = config.user_agent
         if user_agent is None and config.impersonate is None:
             user_agent = USER_AGENT
-        self._user_agent = user_agent
+        own = None if config.proxy == "none" or is_pool(config.proxy) else config.proxy
+        return Session(jar, user_agent, config.impersonate, own if pooled is None else pooled.url, pooled)
+
+    def renew(self) -> None:
+        """Give up the job's session, because a site blocked it."""
+        self.session = self.new_session()
 
     async def fetch(
         self,
@@ -126,42 +113,48 @@ class HttpFetcher:
         limit: int | None = None,
         truncate: bool = False,
         allow: Any = None,
+        session: Session | None = None,
     ) -> Page:
         """Fetch a page; see `ports.engine.PageSource.fetch`. Any end but a 2xx page is raised.
 
         `delay`: seconds the host is left alone after this. `allow(url)`, awaited, may refuse a redirect's target by raising.
+        `session`: the one to use; the job's own if None.
         """
+        session = session or self.session
+        if session.pooled is None and is_pool(self._config.proxy):
+            raise GiveUpPage("proxies_exhausted", "this process has no proxy pool")
         left = self._config.timeout
         redirects: list[str] = []
         spent = 0.0
         while True:
-            site = self._sites.get(origin_of(url))
+            site = session.sites.get(origin_of(url))
             if site is None or site.vetted_until < time.monotonic():
-                site = await self._vet(url)
+                site = await self._vet(url, session)
             await self._throttle.acquire(site.host, delay)
             started = time.monotonic()
             try:
                 async with asyncio.timeout(left):
                     found = await self._hop(
-                        url, site, limit or self._config.max_body_bytes, truncate=truncate
+                        url, session, site, limit or self._config.max_body_bytes, truncate=truncate
                     )
             except TimeoutError:
                 late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
-                late.elapsed = spent + time.monotonic() - started
-                raise late from None
+                raise self._failed(late, site.host, started, spent, session) from None
             except PageError as error:
-                error.elapsed = spent + time.monotonic() - started
-                raise
+                raise self._failed(error, site.host, started, spent, session)  # noqa: B904 -- the same error
             finally:
                 self._throttle.release(site.host)
-            spent += time.monotonic() - started
+            took = time.monotonic() - started
+            if self._adapting is not None:
+                self._adapting.told(site.host, took, proxied=session.pooled is not None)
+            spent += took
             if isinstance(found, str):
                 redirects.append(url)
                 if len(redirects) > MAX_REDIRECTS:
                     raise GiveUpPage(
                         "too_many_redirects", f"more than {MAX_REDIRECTS} redirects, the last to {found}"
                     )
-                if found in redirects and not self._sets_cookies():
+                if found in redirects and not session.jar.get_all():
                     raise GiveUpPage("redirect_loop", f"redirected in a circle, back to {found}")
                 url = found
                 if allow is not None:
@@ -171,14 +164,21 @@ class HttpFetcher:
             status, headers, body = found
             return Page(url, status, headers, body, spent, time.time(), tuple(redirects))
 
-    def _sets_cookies(self) -> bool:
-        return bool(self._jar.get_all())
+    def _failed(
+        self, error: PageError, host: str, started: float, spent: float, session: Session
+    ) -> PageError:
+        """The error of a request begun at `started`, with its time; who adapts is told of it."""
+        took = time.monotonic() - started
+        error.elapsed = spent + took
+        if self._adapting is not None:
+            self._adapting.told(host, took, error, proxied=session.pooled is not None)
+        return error
 
     async def _hop(
-        self, url: str, site: _Site, limit: int, *, truncate: bool
+        self, url: str, session: Session, site: Site, limit: int, *, truncate: bool
     ) -> str | tuple[int, LazyHeaders, bytes]:
         """One request: the URL it redirects to, or a 2xx response."""
-        options: dict[str, Any] = {"cookie_provider": self._jar}
+        options: dict[str, Any] = {"cookie_provider": session.jar}
         headers = self._secret_headers if site.secrets else self._open_headers
         if headers:
             options["headers"] = headers
@@ -191,71 +191,91 @@ class HttpFetcher:
                 return status, _unpacked(LazyHeaders(response.headers)), body
             head = b""
             length = response.content_length
-            if status in _TELLING:
+            if status in TELLING:
                 head = await _head_of(response)
             elif length is not None and length <= _DRAIN:
                 await response.bytes()
             else:
                 await response.close()
         headers_of = LazyHeaders(response.headers)
-        if status in _REDIRECTS and (location := response.headers.get("location")) is not None:
-            return _target(url, bytes(location), status)
-        error = self._refusal(status, headers_of, site)
-        if status in _TELLING:
+        if status in REDIRECTS and (location := response.headers.get("location")) is not None:
+            return redirect_target(url, bytes(location), status)
+        error = self._refusal(status, headers_of, session, site)
+        if status in TELLING:
             error.page = Page(url, status, headers_of, head, 0.0, time.time())
         raise error
 
-    def _refusal(self, status: int, headers: LazyHeaders, site: _Site) -> PageError:
+    def _refusal(self, status: int, headers: LazyHeaders, session: Session, site: Site) -> PageError:
         """What a status that brings no page means."""
-        reason, detail = f"http_{status}", f"the server answered {status}"
-        if status in _RETRY_STATUS or (status >= 500 and status not in _PERMANENT_5XX):
-            retry_after = parse_retry_after(headers.get("retry-after"), time.time())
-            if retry_after is not None and status in {429, 503}:
-                self._throttle.pause(site.host, retry_after)
-                detail += f" and asked to wait {retry_after:.0f} s"
-            return RetryPage(reason, detail, status, retry_after)
-        return GiveUpPage(reason, detail, status)
+        if status == 407 and session.proxy is not None:
+            return RetryPage("proxy_error", "the proxy refuses the credentials", status)
 
-    def _check_address(self, response: Any, site: _Site) -> None:
+        def pause(seconds: float) -> None:
+            # 429 speaks to an address: over the pool it holds up the proxy that was told so, and not the host.
+            if status != 429 or session.pooled is None:
+                self._throttle.pause(site.host, seconds)
+
+        return refusal(status, headers.get("retry-after"), pause)
+
+    @staticmethod
+    def _check_address(response: Any, site: Site) -> None:
         """The address that was connected to must be one that was vetted."""
         remote = response.remote_addr
-        if self._proxy is None and remote is not None and remote.ip() not in site.allowed:
+        if remote is not None and remote.ip() not in site.allowed:
             raise GiveUpPage(
                 "egress_denied", f"{site.host} was reached at {remote.ip()}, which was not vetted"
             )
 
-    async def _vet(self, url: str) -> _Site:
+    async def _vet(self, url: str, session: Session) -> Site:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = await self._egress.addresses(host, port)
+        allowed = addresses = await self._egress.addresses(host, port)
         pins = [(host, addresses)]
-        if self._proxy is not None:
-            pins.append(await self._vet_proxy(self._proxy))
+        if session.proxy is not None:
+            name, allowed = await self._vet_proxy(session.proxy, pooled=session.pooled is not None)
+            # Last, should a site have its proxy's name: then the proxy is what is connected to.
+            pins.append((name, allowed))
         spec = ClientSpec(
             tuple(pins),
             self._config.timeout,
-            self._user_agent,
-            self._config.impersonate,
+            session.user_agent,
+            session.impersonate,
             self._config.verify_tls,
-            self._proxy,
+            _resolved_here(session.proxy),
+            # Some HTTP proxies close after each response without saying so; in a tunnel the site itself would say it.
+            keep=session.proxy is None or parts.scheme == "https" or session.proxy.startswith("socks"),
         )
         origin = origin_of(url)
-        site = _Site(
-            host, spec, frozenset(addresses), origin in self._home, time.monotonic() + _VETTED_SECONDS
-        )
-        self._sites[origin] = site
-        if len(self._sites) > _SITES:
-            self._sites.popitem(last=False)
+        site = Site(host, spec, frozenset(allowed), origin in self._home, time.monotonic() + _VETTED_SECONDS)
+        session.remember(origin, site)
         return site
 
-    async def _vet_proxy(self, proxy: str) -> tuple[str, tuple[Any, ...]]:
-        parts = urlsplit(proxy)
-        host = parts.hostname or ""
+    async def _vet_proxy(self, proxy: str, *, pooled: bool) -> tuple[str, tuple[Any, ...]]:
+        host, port = address_of(proxy)
         try:
-            addresses = await self._egress.addresses(host, parts.port or 1080)
-        except PageError as error:
-            raise type(error)(error.reason, f"the job's proxy: {error.detail}") from None
-        return host, addresses
+            return host, await self._egress.addresses(host, port)
+        except GiveUpPage as error:
+            if pooled:
+                raise RetryPage("proxy_error", f"the proxy's own address: {error.detail}") from None
+            raise GiveUpPage(error.reason, f"the job's proxy: {error.detail}") from None
+        except RetryPage as error:
+            raise RetryPage("proxy_error", f"the job's proxy: {error.detail}") from None
+
+
+def _resolved_here(proxy: str | None) -> str | None:
+    """The proxy's URL with which it is told the vetted address of a site, and not its name, where its protocol can."""
+    return proxy.replace("socks5h://", "socks5://", 1) if proxy is not None else None
+
+
+def home_origins(urls: Iterable[str]) -> set[str]:
+    """The origins that a job's secret headers and cookies are meant for: its URLs', and the same over https."""
+    origins = {origin_of(url) for url in urls}
+    return origins | {_upgraded(origin) for origin in origins}
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a job's headers that say nothing secret and may go to any site."""
+    return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
 
 
 async def _head_of(response: Any) -> bytes:
@@ -263,7 +283,7 @@ async def _head_of(response: Any) -> bytes:
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
             with translated():
-                return await read_body(response, _HEAD_BYTES, truncate=True)
+                return await read_body(response, HEAD_BYTES, truncate=True)
     except (PageError, TimeoutError):
         return b""
 
@@ -282,7 +302,7 @@ def _upgraded(origin: str) -> str:
     return f"https://{rest}" if scheme == "http" and ":" not in rest.rpartition("]")[2] else origin
 
 
-def _target(url: str, location: bytes, status: int) -> str:
+def redirect_target(url: str, location: bytes, status: int) -> str:
     """Where a redirect leads; raises `GiveUpPage` if nowhere we go."""
     try:
         text = location.decode("utf-8")
@@ -297,23 +317,3 @@ def _target(url: str, location: bytes, status: int) -> str:
             raise GiveUpPage("bad_redirect", f"redirected to {shown!r}: {error}", status) from None
         raise GiveUpPage("bad_redirect", f"redirected to {shown!r}, which cannot be followed", status)
     return target
-
-
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait (RFC 9110, section 10.2.3): a number or a date; at most an hour. None when absent or absurd.
-
-    `now` is epoch seconds.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:12]), MAX_RETRY_AFTER)
-    try:
-        then = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    wait = (then - datetime.fromtimestamp(now, UTC)).total_seconds()
-    return min(max(0.0, wait), MAX_RETRY_AFTER)

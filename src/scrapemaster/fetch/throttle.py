@@ -90,7 +90,7 @@ class _Line(HostState):
 
 
 class Throttle:
-    """Keeps at most `concurrency` fetches under way for each host, and the delays jobs ask for."""
+    """See `ports.throttle.Throttle`: for all jobs of this process, at most `concurrency` fetches under way for each host."""
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency

@@ -15,7 +15,8 @@ class PageSource(Protocol):
         """Fetch a normal URL under the job's config, egress policy and robots rules.
 
         Follows redirects, each hop vetted. Returns a page of any 2xx status; every other end is a `RetryPage`
-        or `GiveUpPage` with its reason code. Takes no longer than the job's `timeout` plus the wait its host's throttle asks for. Cancelling the call
+        or `GiveUpPage` with its reason code, or `PostponePage` when it cannot be asked for now. Takes no longer than the job's
+        `timeout` for each proxy it is tried over, plus the wait for its turn: its host's throttle, a free browser. Cancelling the call
         frees everything it held.
         """
 
@@ -33,6 +34,9 @@ class Engine(Protocol):
     """Makes page sources; one for the whole process."""
 
     name: str
+
+    def check(self) -> None:
+        """Raise a `UserError` that says what to do when the engine cannot work here; cheap."""
 
     def open(self, job: Job) -> PageSource:
         """A page source for the job; does no I/O."""

@@ -67,13 +67,14 @@ class Frontier(Protocol):
         Not an attempt. Leases that are no longer the holder's are left alone.
         """
 
-    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
+    async def release_all(self, *, worker: str | None = None, blamed: tuple[JobId, int] | None = None) -> int:
         """Give back every lease of every job as interrupted; returns how many.
+
+        `worker`: only those of holders whose names begin with `worker/`, of which it is certain that they are gone. None: everybody's,
+        for an embedded start, when it is certain that no other worker runs.
 
         `blamed`: the job and the key of the request at which the worker is known to have died; then only that one counts
         as interrupted.
-
-        For an embedded start, when it is certain that no other worker runs.
         """
 
     async def retry_failed(self, job: JobId, *, now: float) -> int:

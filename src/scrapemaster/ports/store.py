@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from scrapemaster.ports.api_keys import ApiKeyStore
+from scrapemaster.ports.artefacts import ArtefactStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
 from scrapemaster.ports.series import SeriesStore
@@ -31,6 +33,11 @@ class Store(Protocol):
     @property
     def results(self) -> ResultStore:
         """Rows."""
+        ...
+
+    @property
+    def artefacts(self) -> ArtefactStore:
+        """Files made of pages."""
         ...
 
     @property
@@ -61,6 +68,11 @@ class Store(Protocol):
     @property
     def api_keys(self) -> ApiKeyStore:
         """Keys of programs."""
+        ...
+
+    @property
+    def proxies(self) -> ProxyStore:
+        """The proxy pool."""
         ...
 
     async def open(self) -> None:

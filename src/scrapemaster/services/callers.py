@@ -62,6 +62,14 @@ class Callers:
             raise NotAuthenticated
         return Caller(user, token)
 
+    def vouched(self, credential: str) -> bool:
+        """Whether a token is ours and lasts, as far as that can be told without the store: it may have been revoked."""
+        try:
+            self._tokens.read(credential)
+        except NotAuthenticated:
+            return False
+        return True
+
     async def _by_key(self, text: str) -> Caller:
         found = await self._keys.holder(hash_key(text)) if len(text) <= _LONGEST_KEY else None
         now = time.time()

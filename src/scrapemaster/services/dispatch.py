@@ -52,7 +52,7 @@ _GRACE = 1.0
 class Dispatcher:
     """Expands the outbox, sends what is due, and forgets what is old, until cancelled.
 
-    Any number may run over one store. `clock` gives epoch seconds.
+    Any number may run over one store. `holder` is the name of its leases, one that no other has. `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Dispatcher:
         store: WebhookStore,
         sender: Sender,
         *,
+        holder: str | None = None,
         clock: Callable[[], float] = time.time,
         rng: Random | None = None,
     ) -> None:
@@ -67,7 +68,7 @@ class Dispatcher:
         self._sender = sender
         self._clock = clock
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
-        self._holder = uuid7()
+        self._holder = holder or uuid7()
         self._poked = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
         self._announced_at = self._pruned_at = 0.0

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.scope import Scope
@@ -28,6 +27,7 @@ from scrapemaster.domain.job import (
 )
 from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
+from scrapemaster.domain.proxy import checked_choice
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.series import Point, thinned
 from scrapemaster.domain.url import host_of, parse_url
@@ -40,11 +40,11 @@ from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.services.hooks import JobHook, JobHooks
+from scrapemaster.services.proxies import PoolOrders
 
 #: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
 DEFAULT_PAGES_FOLLOWING = 100
 DEFAULT_PAGES = 1
-PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,7 +85,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
             "an incremental job is compared with the last one of its name: give it a name",
             ("config", "incremental"),
         )
-    _check_identity(config)
+    config = _with_identity(config)
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -135,26 +135,31 @@ def retry_of(job: Job, now: float) -> Job:
     )
 
 
-def _check_identity(config: JobConfig) -> None:
-    """Raise `InvalidInput` when the job's browser profile or proxy cannot be used."""
+def _with_identity(config: JobConfig) -> JobConfig:
+    """The config with its proxy in its normal form; raises `InvalidInput` when its browser profile or proxy cannot be used."""
     if config.impersonate is not None and config.impersonate not in impersonations():
         raise InvalidInput(
             f"there is no browser profile {config.impersonate!r}; some are "
             f"{', '.join(name for name in impersonations() if name.startswith(('chrome14', 'firefox14', 'safari18')))}",
             ("config", "impersonate"),
         )
-    if config.proxy == "pool":
-        raise InvalidInput("the proxy pool is empty; give the URL of a proxy, or none", ("config", "proxy"))
-    if config.proxy != "none":
-        parts = urlsplit(config.proxy)
-        try:
-            valid = parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port
-        except ValueError:
-            valid = False
-        if not valid:
+    if config.impersonate is not None:
+        _refuse_contradictions(config)
+    try:
+        return replace(config, proxy=checked_choice(config.proxy))
+    except InvalidInput as error:
+        raise InvalidInput(str(error), ("config", "proxy")) from None
+
+
+def _refuse_contradictions(config: JobConfig) -> None:
+    """Raise `InvalidInput` when something of the config says another browser than the one that is imitated."""
+    says = "says the name of its browser in more than one place: leave it out, or leave impersonate out"
+    if config.user_agent is not None:
+        raise InvalidInput(f"user_agent cannot go with impersonate, which {says}", ("config", "user_agent"))
+    for name in config.headers:
+        if name.lower() == "user-agent" or name.lower().startswith("sec-ch-"):
             raise InvalidInput(
-                f"the proxy must be a URL with a port, such as http://proxy.example:3128 ({', '.join(PROXY_SCHEMES)})",
-                ("config", "proxy"),
+                f"the header {name} cannot go with impersonate, which {says}", ("config", "headers")
             )
 
 
@@ -168,12 +173,15 @@ class JobService:
         watch: JobWatch,
         engine_for: Callable[[EngineName], Engine],
         hooks: JobHooks,
+        *,
+        pool: PoolOrders,
     ) -> None:
         self._store = store
         self._queue = queue
         self._watch = watch
         self._engine_for = engine_for
         self._hooks = hooks
+        self._pool = pool
 
     async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
         """Take an order; the job is stored when this returns, with whether it is new.
@@ -183,6 +191,7 @@ class JobService:
         self._engine_for(order.engine)
         # Off the event loop: hostile selectors may take a second to be refused.
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
+        await self._pool.check(job.config)
         await self._hooks.attach(job, order.hook)
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:

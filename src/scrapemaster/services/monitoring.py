@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scrapemaster.domain.errors import StoreError
+from scrapemaster.domain.errors import RedisUnavailable, StoreError
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import JobStatus
+from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.workers import Workers
+from scrapemaster.services.proxies import ProxyService
 
 _DAY = 86_400.0
 #: Seconds a part has to answer.
@@ -30,11 +33,26 @@ class Stats:
 
 
 class MonitoringService:
-    """Use cases of monitoring. `crawler_healthy` says whether the crawler gave a sign of life of late."""
+    """Use cases of monitoring.
 
-    def __init__(self, store: Store, crawler_healthy: Callable[[], bool]) -> None:
+    `ping_redis` raises `RedisUnavailable` when Redis does not answer; None where there is none. `mongodb`: whether the store is a
+    MongoDB.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Workers,
+        ping_redis: Callable[[], Awaitable[None]] | None,
+        *,
+        proxies: ProxyService,
+        mongodb: bool = False,
+    ) -> None:
+        self._mongodb = mongodb
+        self._proxies = proxies
         self._store = store
-        self._crawler_healthy = crawler_healthy
+        self._workers = workers
+        self._ping_redis = ping_redis
 
     async def stats(self, sees: UserId | None) -> Stats:
         """Figures over the caller's jobs."""
@@ -46,19 +64,24 @@ class MonitoringService:
 
     async def system(self) -> dict[str, str]:
         """The health of each part: `healthy`, `unhealthy` or `embedded`."""
-        store = "healthy" if await self.store_answers() else "unhealthy"
-        crawler = "healthy" if self._crawler_healthy() else "unhealthy"
+        store, redis, crawler = await asyncio.gather(
+            self.store_answers(), self._redis_answers(), self._anybody_crawls()
+        )
         return {
-            "redis": "embedded",
-            "mongodb": "embedded",
+            "redis": "embedded" if redis is None else _health(redis),
+            "mongodb": _health(store) if self._mongodb else "embedded",
             "api": "healthy",
-            "store": store,
-            "crawler": crawler,
+            "store": _health(store),
+            "crawler": _health(crawler),
         }
 
+    async def workers(self) -> list[WorkerReport]:
+        """The processes that crawl; raises `RedisUnavailable`."""
+        return await self._workers.reports()
+
     async def proxies(self) -> dict[str, Any]:
-        """The proxy pool: empty."""
-        return {"total_proxies": 0, "by_status": {}}
+        """The proxy pool: how many proxies are in each state, and how they do."""
+        return await self._proxies.figures()
 
     async def store_answers(self) -> bool:
         """Whether the store answers in time."""
@@ -69,6 +92,29 @@ class MonitoringService:
             return False
         return True
 
+    async def _anybody_crawls(self) -> bool:
+        """Whether any worker gave a sign of life of late."""
+        try:
+            async with asyncio.timeout(_ANSWER):
+                return bool(await self._workers.reports())
+        except (RedisUnavailable, TimeoutError):
+            return False
+
+    async def _redis_answers(self) -> bool | None:
+        """Whether Redis answers in time; None where there is none."""
+        if self._ping_redis is None:
+            return None
+        try:
+            async with asyncio.timeout(_ANSWER):
+                await self._ping_redis()
+        except (RedisUnavailable, TimeoutError):
+            return False
+        return True
+
     async def ready(self) -> bool:
         """Whether requests can be served."""
         return await self.store_answers()
+
+
+def _health(answers: bool) -> str:  # noqa: FBT001 -- from a truth to its name
+    return "healthy" if answers else "unhealthy"

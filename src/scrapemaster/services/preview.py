@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import orjson
 from scrapemaster.crawl.isolated_messages import Done, Matches, PlanSpec, Task, pack
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.process import check_kind, error_of
-from scrapemaster.domain.errors import InvalidInput, PageError, TooMany
+from scrapemaster.domain.errors import InvalidInput, PageError, PostponePage, TooMany
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import EngineName, Job
 from scrapemaster.domain.page import Page
@@ -26,6 +26,7 @@ from scrapemaster.extract.encoding import decode
 from scrapemaster.extract.snapshot import MOST_CSS, Snapshot, still_css
 from scrapemaster.ports.engine import Engine
 from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.proxies import PoolOrders
 
 #: The base of HTML that comes without a URL; a name that never resolves (RFC 6761, section 6.4).
 NO_URL = "http://preview.invalid/"
@@ -84,14 +85,23 @@ class Look:
 class PreviewService:
     """Runs previews, extraction always in a process of its own, so that no page and no selector can stall the API."""
 
-    def __init__(self, engine_for: Callable[[EngineName], Engine], isolation: Isolation) -> None:
+    def __init__(
+        self,
+        engine_for: Callable[[EngineName], Engine],
+        isolation: Isolation,
+        pool: PoolOrders,
+        close_engines: Callable[[], Awaitable[None]],
+    ) -> None:
         self._engine_for = engine_for
+        self._pool = pool
         self._isolation = isolation
+        self._close_engines = close_engines
         self._running: Counter[UserId] = Counter()
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the processes, browsers among them."""
         await self._isolation.close()
+        await self._close_engines()
 
     async def preview(self, order: JobOrder, html: str | None, user: UserId) -> Preview:
         """Fetch the order's only URL (or take `html` as its body) and run the selectors on it.
@@ -99,6 +109,8 @@ class PreviewService:
         Raises `InvalidInput` for what no job could be made of, and `TooMany`. A page that cannot be had is no error of the call.
         """
         job, _ = await asyncio.to_thread(job_of, order, user, time.time())
+        if html is None:
+            await self._pool.check(job.config)
         engine = self._engine_for(order.engine)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
@@ -166,6 +178,8 @@ class PreviewService:
                 barrier = barrier_of(page, url, thorough=True) or shell_of(page)
                 if barrier is not None:
                     raise error_of(page, barrier)
+        except PostponePage as error:
+            preview.error = PreviewError("proxies_exhausted", str(error))
         except PageError as error:
             if error.page is not None and (barrier := barrier_of(error.page, url)) is not None:
                 error = error_of(error.page, barrier)

@@ -21,6 +21,7 @@ from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.proxies import PoolOrders
 
 log = structlog.get_logger(__name__)
 
@@ -51,16 +52,18 @@ class ScheduleDraft:
 class Orders:
     """Makes the jobs of schedules. `engine_for` raises `InvalidInput` for an engine that is not there."""
 
-    def __init__(self, engine_for: Callable[[EngineName], Engine], hooks: JobHooks) -> None:
+    def __init__(self, engine_for: Callable[[EngineName], Engine], hooks: JobHooks, pool: PoolOrders) -> None:
         self._engine_for = engine_for
         self._hooks = hooks
+        self._pool = pool
 
     async def check(self, order: JobOrder, owner: UserId) -> None:
         """Raise `InvalidInput`, at `job`, if the order makes no job."""
         try:
             self._engine_for(order.engine)
             # Off the event loop: hostile selectors may take a second to be refused.
-            await asyncio.to_thread(job_of, order, owner, 0.0)
+            job, _ = await asyncio.to_thread(job_of, order, owner, 0.0)
+            await self._pool.check(job.config)
             self._hooks.check(order.hook)
         except InvalidInput as error:
             raise InvalidInput(str(error), ("job", *error.where)) from None

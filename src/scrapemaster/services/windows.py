@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import cast
 
-from limits.aio.storage import Storage
-from limits.storage import storage_from_string
+from limits.aio.storage import MemoryStorage, Storage
 
 from scrapemaster.domain.errors import TooMany
 from scrapemaster.domain.rate_limit import RateLimit
-
-#: Counts in this process's memory.
-IN_MEMORY = "async+memory://"
 
 
 @dataclass(slots=True, frozen=True)
@@ -47,14 +42,13 @@ class Spent:
 class Windows:
     """Counters by key, each in a window that begins with the first count and ends for good after its time.
 
-    `url` says where they are kept, as the `limits` library reads it: in memory here; an `async+redis://` address shares
-    them between processes. Of the windows that `limits` knows this one alone can be told exactly: one atomic increment answers how many
+    `storage` is where they are kept, one of the `limits` library's: this process's memory if none is given. Of the windows that `limits` knows this one alone can be told exactly: one atomic increment answers how many
     were made and when the count starts anew, where a sliding window has only an estimate of what is left and no one moment of
     reset. Its price: twice the limit may pass around a window's end.
     """
 
-    def __init__(self, url: str = IN_MEMORY) -> None:
-        self._storage = cast("Storage", storage_from_string(url))
+    def __init__(self, storage: Storage | None = None) -> None:
+        self._storage = storage or MemoryStorage()
 
     async def hit(self, key: str, limit: RateLimit) -> Spent:
         """Count one more, whether or not it is within the limit."""

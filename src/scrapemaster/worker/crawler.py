@@ -17,10 +17,12 @@ import structlog
 import uvloop
 
 from scrapemaster.bootstrap import crawler_app, flight_recorder, only_one
+from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
 from scrapemaster.settings import Settings, load_settings
+from scrapemaster.worker.loops import loops_of
 from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
 
 log = structlog.get_logger(__name__)
@@ -42,9 +44,10 @@ class PipeEvents:
         """See `ports.events.EventSink`."""
         self._write(to_line(Happened(event)))
 
-    def alive(self) -> None:
+    def alive(self, runner: SliceRunner) -> None:
         """Give a sign of life."""
-        self._write(to_line(Alive()))
+        figures = tuple(runner.figures.flat())
+        self._write(to_line(Alive(runner.slices, runner.pages_per_second(), figures)))
 
     def _write(self, line: bytes) -> None:
         # Lines are shorter than PIPE_BUF, so that a write is whole or not at all.
@@ -61,6 +64,7 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), orders)
     recorder = flight_recorder(settings)
     async with crawler_app(settings, events, recorder) as app:
+        # No other process crawls: whatever is leased is left over.
         died_at = recorder.under_way()
         await app.store.frontier.release_all(blamed=None if died_at is None else died_at[1:])
         recorder.end()
@@ -78,18 +82,11 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
 
             async def beat() -> None:
                 while True:
-                    events.alive()
+                    events.alive(app.runner)
                     await asyncio.sleep(ALIVE_EVERY)
 
             tasks: list[asyncio.Task[None]] = [
-                asyncio.create_task(part)
-                for part in (
-                    listen(),
-                    beat(),
-                    queue.until_broken(),
-                    app.dispatcher.run(),
-                    app.scheduler.run_forever(),
-                )
+                asyncio.create_task(part) for part in (listen(), beat(), *loops_of(app))
             ]
             stopped: asyncio.Task[object] = asyncio.create_task(stop.wait())
             try:

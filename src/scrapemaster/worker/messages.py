@@ -27,7 +27,14 @@ class Happened(msgspec.Struct, frozen=True, tag="event"):
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """From the crawler, every second: its event loop turns."""
+    """From the crawler, every second: its event loop turns, over so many slices, at so many pages a second.
+
+    `figures` are `domain.worker.Figures`, flat, so that the line stays short.
+    """
+
+    slices: int = 0
+    pages_per_second: float = 0.0
+    figures: tuple[float, ...] = ()
 
 
 _decoder = msgspec.json.Decoder(Wake | Deliver | Happened | Alive)

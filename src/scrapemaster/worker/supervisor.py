@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 import time
 
 import structlog
 
+from scrapemaster import __version__
 from scrapemaster.bootstrap import flight_recorder
-from scrapemaster.crawl.recorder import FlightRecorder
-from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
+from scrapemaster.domain.worker import Figures, WorkerReport
+from scrapemaster.services.watchers import Watchers
 from scrapemaster.settings import Settings, settings_environment
-from scrapemaster.worker.messages import Deliver, Happened, Wake, from_line, to_line
+from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
+from scrapemaster.worker.page_watch import PageWatch
 
 log = structlog.get_logger(__name__)
 
 #: A crawler that has given no sign of life for this long (seconds) is killed: native code hangs.
 HANG_SECONDS = 30.0
-#: A crawler that has been extracting one page for this long (seconds) is killed, and the page is to blame.
-PAGE_SECONDS = 10.0
 #: Seconds a crawler is given to stop by itself.
 STOP_SECONDS = 4.0
 #: Seconds before a crawler that ended is started again; doubled for each quick end, up to the last.
@@ -31,22 +32,46 @@ _RESTART_AFTER = (0.1, 10.0)
 
 
 class CrawlerProcess:
-    """The supervised crawler: a `Queue` and a `Courier` for the services, and a `JobWatch`."""
+    """The supervised crawler: a `Queue` and a `Courier` for the services, and the only one of its `Workers`.
+
+    `watchers` hear of what it tells of.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._alive_at = 0.0
+        self._alive = Alive()
+        self._started_at = 0.0
         self._stop_asked = asyncio.Event()
         self._heard_of = False
-        self._watchers: dict[JobId, set[asyncio.Event]] = {}
+        self.watchers = Watchers()
         self.restarts = 0
 
     @property
     def healthy(self) -> bool:
         """Whether the crawler gave a sign of life of late."""
         return self._process is not None and time.monotonic() - self._alive_at < 5.0
+
+    async def reports(self) -> list[WorkerReport]:
+        """See `ports.workers.Workers`."""
+        process = self._process
+        if process is None or not self.healthy:
+            return []
+        return [
+            WorkerReport(
+                f"crawler-{process.pid}",
+                socket.gethostname(),
+                process.pid,
+                __version__,
+                self._started_at,
+                time.time() - (time.monotonic() - self._alive_at),
+                self._alive.slices,
+                self._alive.pages_per_second,
+                Figures.of(self._alive.figures),
+            )
+        ]
 
     @property
     def pid(self) -> int | None:
@@ -91,25 +116,6 @@ class CrawlerProcess:
         """See `ports.webhooks.Courier`."""
         await self._tell(Deliver())
 
-    async def changed(self, job_id: JobId, timeout: float) -> None:  # noqa: ASYNC109 -- the port's signature
-        """See `ports.watch.JobWatch`."""
-        event = asyncio.Event()
-        self._watchers.setdefault(job_id, set()).add(event)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await event.wait()
-        finally:
-            watchers = self._watchers[job_id]
-            watchers.discard(event)
-            if not watchers:
-                del self._watchers[job_id]
-
-    def publish(self, event: Event) -> None:
-        """Pass an event to those who watch its job."""
-        for watcher in self._watchers.get(event.job_id, ()):
-            watcher.set()
-
     async def _tell(self, message: Wake | Deliver) -> None:
         process = self._process
         if process is None or process.stdin is None or process.stdin.is_closing():
@@ -143,6 +149,8 @@ class CrawlerProcess:
         self._process = process
         self._heard_of = False
         self._alive_at = time.monotonic()
+        self._started_at = time.time()
+        self._alive = Alive()
         watchdog = asyncio.create_task(self._watchdog(process))
         try:
             await self._listen(process)
@@ -168,30 +176,24 @@ class CrawlerProcess:
                 log.warning("crawler.said", line=line[:200].decode("utf-8", "replace"))
                 continue
             if isinstance(message, Happened):
-                self.publish(message.event)
+                self.watchers.heard(message.event)
+            elif isinstance(message, Alive):
+                self._alive = message
 
     async def _watchdog(self, process: asyncio.subprocess.Process) -> None:
         recorder = flight_recorder(self._settings)
+        pages = PageWatch(recorder)
         try:
-            await self._watch(process, recorder)
+            while True:
+                await asyncio.sleep(1.0)
+                job_id = pages.hangs_at()
+                if job_id is not None:
+                    log.error("crawler.killed", pid=process.pid, why="it hangs at a page", job_id=job_id)
+                    process.kill()
+                    return
+                if time.monotonic() - self._alive_at > HANG_SECONDS:
+                    log.error("crawler.killed", pid=process.pid, why="it gave no sign of life")
+                    process.kill()
+                    return
         finally:
             recorder.close()
-
-    async def _watch(self, process: asyncio.subprocess.Process, recorder: FlightRecorder) -> None:
-        page, since = recorder.under_way(), time.monotonic()
-        while True:
-            await asyncio.sleep(1.0)
-            now, before = time.monotonic(), page
-            page = recorder.under_way()
-            if page != before or page is None:
-                since = now
-            if now - since > PAGE_SECONDS:
-                log.error(
-                    "crawler.killed", pid=process.pid, why="it hangs at a page", job_id=page and page[1]
-                )
-                process.kill()
-                return
-            if time.monotonic() - self._alive_at > HANG_SECONDS:
-                log.error("crawler.killed", pid=process.pid, why="it gave no sign of life")
-                process.kill()
-                return

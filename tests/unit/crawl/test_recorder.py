@@ -31,3 +31,24 @@ def test_H47_the_page_at_which_a_crawler_was_killed_is_known_afterwards(tmp_path
     recorder.end()
     assert recorder.under_way() is None
     recorder.close()
+
+
+def test_what_a_worker_that_was_killed_left_behind_is_known_to_the_next(tmp_path):
+    job = new_job_id()
+    file = os.open(tmp_path / "page", os.O_RDWR | os.O_CREAT)
+    before, after = FlightRecorder(file), FlightRecorder(file)
+
+    assert after.crash() is None
+    before.sign_on("w1")
+    assert after.crash() == ("w1", None)
+    before.begin(job, 7)
+    assert after.crash() == ("w1", (job, 7))
+
+    after.sign_on("w2")
+    assert after.crash() == ("w2", None)
+    after.sign_off()
+    assert after.crash() is None
+
+    for one in (before, after):
+        one.close()
+    os.close(file)

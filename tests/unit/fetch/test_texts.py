@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from scrapemaster.domain.errors import GiveUpPage
 from scrapemaster.fetch.backoff import retry_delay
-from scrapemaster.fetch.http import parse_retry_after
 from scrapemaster.fetch.robots import parse_rules
 from scrapemaster.fetch.sitemap import parse_sitemap
+from scrapemaster.fetch.status import parse_retry_after
 
 
 def allowed(robots, url="http://site/a/b?c"):

@@ -10,11 +10,14 @@ from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus
 from scrapemaster.domain.schedule import Overlap
 from scrapemaster.domain.user import Role, User
+from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.fetch.egress import EgressPolicy
+from scrapemaster.fetch.throttle import Throttle
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobOrder
+from scrapemaster.services.proxies import PoolOrders
 from scrapemaster.services.schedules import Orders, ScheduleDraft, Scheduler, ScheduleService
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -41,10 +44,11 @@ class Heard:
 
 class Parts:
     def __init__(self, store):
-        engines = Engines({EngineName.AUTO: object(), EngineName.HTTP: object()})
+        http = HttpEngine(EgressPolicy(), Throttle(8))
+        engines = Engines({EngineName.AUTO: http, EngineName.HTTP: http})
         self.store = store
         self.queue = Heard()
-        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()))
+        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()), PoolOrders(store.proxies))
         self.service = ScheduleService(store, self.queue, self.orders, limit=5)
         self.scheduler = Scheduler(store, self.queue, self.orders)
 

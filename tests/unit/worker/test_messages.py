@@ -3,6 +3,7 @@ import pytest
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import new_job_id
 from scrapemaster.domain.job import Priority
+from scrapemaster.domain.worker import Figures
 from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
 
 
@@ -13,6 +14,7 @@ from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_li
         Happened(Event(EventType.JOB_COMPLETED, new_job_id(), 1_700_000_000.5)),
         Alive(),
         Deliver(),
+        Alive(192, 9_999.9, tuple(Figures(*[10**11] * 9, 10.0**6, [10**8] * 10).flat())),
     ],
 )
 def test_a_message_is_one_short_line_and_comes_back_as_it_was(message):

@@ -68,5 +68,7 @@ COMMON: dict[int | str, dict[str, Any]] = {
     431: _error("The headers are too large.", TypedErrorAnswer),
     413: _error("The body is too large.", TypedErrorAnswer),
     500: _error("A fault of ours; `request_id` is in the log too.", TypedErrorAnswer),
-    503: _error("The store does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer),
+    503: _error(
+        "The store, or Redis, does not answer; try again after `Retry-After` seconds.", TypedErrorAnswer
+    ),
 }

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from scrapemaster.api.schemas.base import Answer, Body
+from scrapemaster.api.schemas.browser import BrowserBody
 from scrapemaster.api.schemas.webhooks import WebhookEvent
 from scrapemaster.domain.events import EventType
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
@@ -39,10 +40,6 @@ _OURS = frozenset(
     "host content-length transfer-encoding connection upgrade te trailer keep-alive proxy-authorization proxy-connection "
     "expect cookie accept-encoding".split()
 )
-#: Options that this version does not have yet: asking for them is an error and not a silent nothing.
-_LATER = {
-    "browser": "belongs to the browser engine, which is not part of this version",
-}
 
 
 class ConfigBody(Body):
@@ -125,11 +122,16 @@ class ConfigBody(Body):
     impersonate: str | None = Field(
         None,
         max_length=64,
-        description="Browser whose TLS, HTTP/2 and headers are imitated.",
+        description="Browser whose TLS, HTTP/2 and headers are imitated, its `User-Agent` among them: so `user_agent` and headers "
+        "that name a browser cannot go with it. `Accept-Language` can.",
         examples=["chrome137"],
     )
     proxy: str = Field(
-        "none", max_length=2_048, description="`none`, or the URL of a proxy (http, https, socks5)."
+        "none",
+        max_length=2_048,
+        description="`none`; `pool`, or `pool:tag`, for proxies that an admin put into the pool; or the URL of a proxy of your own "
+        "(http, https, socks5), whose address the egress policy must allow.",
+        examples=["none"],
     )
     max_duration: StrictFloat | None = Field(
         None,
@@ -155,19 +157,20 @@ class ConfigBody(Body):
         "`links`, its `structured` data. All but `data` are of whole pages and go into the page's row under these names.",
         examples=[["data", "markdown"]],
     )
-    browser: dict[str, Any] | None = Field(None, description="Not part of this version.")
+    browser: BrowserBody | None = Field(
+        None, description="How the browser engine renders pages; for `engine: browser` alone."
+    )
+    adaptive_throttle: StrictBool | None = Field(
+        None,
+        description="Find out how many requests a host answers well at once: begin with few, more while it answers quickly, half when "
+        "it answers 429, 5xx or not at all. Never more than `concurrency`. Default: true with `engine: auto`, else false.",
+        examples=[True],
+    )
     incremental: StrictBool = Field(
         default=False,
         description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
         "the same `name`. The first one keeps all. The other pages are counted in `pages_unchanged`.",
     )
-
-    @model_validator(mode="after")
-    def _not_yet(self) -> Self:
-        for name, why in _LATER.items():
-            if getattr(self, name):
-                raise ValueError(f"{name} {why}")
-        return self
 
     @field_validator("headers")
     @classmethod
@@ -202,7 +205,8 @@ class ConfigBody(Body):
     def to_domain(self) -> JobConfig:
         """The config with its defaults filled in; `max_pages` 0 where it was not given."""
         values = self.model_dump(exclude={"browser", "max_pages"})
-        return JobConfig(**values, max_pages=self.max_pages or 0)
+        rendering = (self.browser or BrowserBody()).to_domain()
+        return JobConfig(**values, browser=rendering, max_pages=self.max_pages or 0)
 
 
 class JobBody(Body):
@@ -219,7 +223,8 @@ class JobBody(Body):
     )
     engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
         "auto",
-        description="Who fetches. `auto` takes `http`; `browser` and `scrapy` are not part of this version.",
+        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` takes `http`; `scrapy` is not part of "
+        "this version.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -259,6 +264,17 @@ class JobBody(Body):
     def _one_start(self) -> Self:
         if (self.url is None) == (self.urls is None):
             raise ValueError("give either url or urls")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_has_it(self) -> Self:
+        rendered = self.engine in {"browser", "playwright"}
+        if self.config.browser is not None and not rendered:
+            raise ValueError("config.browser says nothing without engine: browser")
+        if self.config.impersonate is not None and rendered:
+            raise ValueError(
+                "config.impersonate says nothing with engine: browser, which is a browser itself"
+            )
         return self
 
     @model_validator(mode="after")

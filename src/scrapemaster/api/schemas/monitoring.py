@@ -24,15 +24,26 @@ class StatsAnswer(Answer):
 class ProxyStatusAnswer(Answer):
     """Proxies in one state."""
 
-    count: int
-    avg_success_rate: float
+    count: int = Field(examples=[8])
+    avg_success_rate: float = Field(
+        description="Mean over the proxies, in percent; of late. One that was not used counts as 100.",
+        examples=[95.5],
+    )
 
 
 class ProxiesAnswer(Answer):
     """The proxy pool."""
 
-    total_proxies: int = Field(examples=[0])
-    by_status: dict[str, ProxyStatusAnswer] = Field(examples=[{}])
+    total_proxies: int = Field(examples=[10])
+    by_status: dict[str, ProxyStatusAnswer] = Field(
+        description="By state: `active`, `banned`, `cooldown`, `dead`.",
+        examples=[
+            {
+                "active": {"count": 8, "avg_success_rate": 95.5},
+                "banned": {"count": 2, "avg_success_rate": 15.2},
+            }
+        ],
+    )
 
 
 class SystemAnswer(Answer):
@@ -44,3 +55,18 @@ class SystemAnswer(Answer):
     store: str = Field(examples=["healthy"])
     crawler: str = Field(examples=["healthy"])
     timestamp: datetime
+
+
+class WorkerAnswer(Answer):
+    """A process that crawls."""
+
+    id: str = Field(description="New with each start.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
+    host: str = Field(examples=["crawler-3"])
+    pid: int = Field(examples=[4711])
+    version: str = Field(examples=["0.1.0"])
+    started_at: datetime
+    last_seen: datetime = Field(
+        description="Its last sign of life; after two seconds without it is not listed."
+    )
+    slices: int = Field(description="Slices of jobs under way.", examples=[3])
+    pages_per_second: float = Field(examples=[412.5])

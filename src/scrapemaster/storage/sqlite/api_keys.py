@@ -14,7 +14,7 @@ from scrapemaster.domain.user import User
 from scrapemaster.storage.sqlite.codec import USER_FIELDS, user_of
 from scrapemaster.storage.sqlite.database import Database
 
-_FIELDS = (
+FIELDS = (
     "id",
     "owner",
     "name",
@@ -25,8 +25,8 @@ _FIELDS = (
     "expires_at",
     "last_used_at",
 )
-_COLUMNS = ", ".join(_FIELDS)
-_BOTH = ", ".join([*(f"k.{name}" for name in _FIELDS), *(f"u.{name}" for name in USER_FIELDS)])
+COLUMNS = ", ".join(FIELDS)
+_BOTH = ", ".join([*(f"k.{name}" for name in FIELDS), *(f"u.{name}" for name in USER_FIELDS)])
 
 
 class SqliteApiKeys:
@@ -37,7 +37,7 @@ class SqliteApiKeys:
 
     async def add(self, key: ApiKey, *, most: int) -> None:
         """See the port."""
-        values = [getattr(key, field) for field in _FIELDS]
+        values = [getattr(key, field) for field in FIELDS]
 
         def work(connection: sqlite3.Connection) -> None:
             (count,) = connection.execute(
@@ -46,7 +46,7 @@ class SqliteApiKeys:
             if count >= most:
                 raise Conflict(f"there are {most} API keys already, the most one user may have: delete one")
             connection.execute(
-                f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?{', ?' * (len(values) - 1)})", values
+                f"INSERT INTO api_keys ({COLUMNS}) VALUES (?{', ?' * (len(values) - 1)})", values
             )
 
         await self._database.write(work)
@@ -56,9 +56,7 @@ class SqliteApiKeys:
 
         def work(connection: sqlite3.Connection) -> list[ApiKey]:
             # Ids sort by creation time.
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM api_keys WHERE owner = ? ORDER BY id", (owner,)
-            )
+            rows = connection.execute(f"SELECT {COLUMNS} FROM api_keys WHERE owner = ? ORDER BY id", (owner,))
             return [_key_of(row) for row in rows]
 
         return await self._database.read(work)
@@ -72,7 +70,7 @@ class SqliteApiKeys:
             ).fetchone()
             if row is None:
                 return None
-            return _key_of(row[: len(_FIELDS)]), user_of(row[len(_FIELDS) :])
+            return _key_of(row[: len(FIELDS)]), user_of(row[len(FIELDS) :])
 
         return await self._database.peek(work)
 
@@ -98,4 +96,4 @@ class SqliteApiKeys:
 
 
 def _key_of(row: tuple[Any, ...]) -> ApiKey:
-    return msgspec.convert(dict(zip(_FIELDS, row, strict=True)), ApiKey)
+    return msgspec.convert(dict(zip(FIELDS, row, strict=True)), ApiKey)

@@ -35,14 +35,23 @@ def add_requests(connection: sqlite3.Connection, job: int, requests: Sequence[Ne
 
 
 def interrupt_leases(
-    connection: sqlite3.Connection, job: int, *, ended_before: float | None, blamed: int | None = None
+    connection: sqlite3.Connection,
+    job: int,
+    *,
+    ended_before: float | None,
+    worker: str | None = None,
+    blamed: int | None = None,
 ) -> int:
     """Put back the requests whose leases ended (None: all leases), as interrupted; returns how many.
 
-    `blamed`: the key of the only one that counts as interrupted.
+    `worker`: only those of this worker's holders. `blamed`: the key of the only one that counts as interrupted.
     """
-    condition, values = ("", [job]) if ended_before is None else (" AND ends_at < ?", [job, ended_before])
-    holders = connection.execute(f"SELECT no FROM holders WHERE job = ?{condition}", values).fetchall()
+    # A holder's name is `job/worker/slice`.
+    holders = connection.execute(
+        "SELECT no FROM holders WHERE job = ?1 AND (?2 IS NULL OR ends_at < ?2) "
+        "AND (?3 IS NULL OR substr(name, instr(name, '/') + 1, length(?3) + 1) = ?3 || '/')",
+        (job, ended_before, worker),
+    ).fetchall()
     count = 0
     for (holder,) in holders:
         keys = connection.execute("SELECT key FROM leases WHERE holder = ?", (holder,)).fetchall()

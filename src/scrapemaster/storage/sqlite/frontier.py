@@ -93,13 +93,16 @@ class SqliteFrontier:
 
         await self._database.write(work)
 
-    async def release_all(self, *, blamed: tuple[JobId, int] | None = None) -> int:
+    async def release_all(self, *, worker: str | None = None, blamed: tuple[JobId, int] | None = None) -> int:
         """See the port."""
 
         def work(connection: sqlite3.Connection) -> int:
             jobs = connection.execute("SELECT DISTINCT job FROM holders").fetchall()
             key = None if blamed is None else blamed[1]
-            return sum(interrupt_leases(connection, job, ended_before=None, blamed=key) for (job,) in jobs)
+            return sum(
+                interrupt_leases(connection, job, ended_before=None, worker=worker, blamed=key)
+                for (job,) in jobs
+            )
 
         return await self._database.write(work)
 

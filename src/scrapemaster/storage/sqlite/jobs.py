@@ -42,6 +42,8 @@ _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
 _CHANGES = frozenset({"stop_reason", "error", "engine_used"})
 #: Rows deleted in one transaction, so that nobody waits long for the writer.
 _DELETE_AT_ONCE = 5_000
+#: The same for the chunks of artefacts, which are large.
+_CHUNKS_AT_ONCE = 64
 
 
 class SqliteJobs:
@@ -357,7 +359,14 @@ def _delete_some(connection: sqlite3.Connection) -> bool:
     (number,) = row
     # A fingerprint may begin with 40 bits of nothing: its key is the first.
     span = (first_key(number) - 1, end_key(number), _DELETE_AT_ONCE)
-    for table in ("results", "requests", "seen", "leases", "troubled", "job_log"):
+    deleted = connection.execute(
+        "DELETE FROM artefact_chunks WHERE rowid IN "
+        "(SELECT rowid FROM artefact_chunks WHERE artefact > ? AND artefact < ? LIMIT ?)",
+        (*span[:2], _CHUNKS_AT_ONCE),
+    )
+    if deleted.rowcount:
+        return True
+    for table in ("results", "requests", "seen", "leases", "troubled", "job_log", "artefacts"):
         deleted = connection.execute(
             f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key > ? AND key < ? LIMIT ?)",
             span,

@@ -314,6 +314,55 @@ DROP TABLE known;
 DROP TABLE recent;
 """
 
+_ARTEFACTS = """
+-- key as in requests, with the artefact's own sequence number; its bytes lie in chunks.
+CREATE TABLE artefacts (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE artefact_chunks (
+    artefact INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (artefact, part)
+);
+"""
+
+_PROXIES = """
+-- url has the credentials; identity is the URL without its password.
+CREATE TABLE proxies (
+    id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    identity TEXT NOT NULL UNIQUE,
+    created_at REAL NOT NULL,
+    tier INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    enabled INTEGER NOT NULL
+) WITHOUT ROWID;
+-- How a proxy does at a host; with an empty host, the proxy itself. Sums are decayed, as of at.
+CREATE TABLE proxy_health (
+    host TEXT NOT NULL,
+    proxy TEXT NOT NULL,
+    at REAL NOT NULL,
+    good REAL NOT NULL,
+    bad REAL NOT NULL,
+    seconds REAL NOT NULL,
+    good_at REAL NOT NULL,
+    strikes INTEGER NOT NULL,
+    struck_at REAL NOT NULL,
+    until REAL NOT NULL,
+    banned INTEGER NOT NULL,
+    failing_since REAL NOT NULL,
+    PRIMARY KEY (host, proxy)
+) WITHOUT ROWID;
+CREATE INDEX proxy_health_by_proxy ON proxy_health (proxy);
+CREATE INDEX proxy_health_by_age ON proxy_health (at);
+"""
+
 _SERIES = """
 -- What was committed in each span of a job's time: `at` seconds after its start, `seconds` long.
 CREATE TABLE series (
@@ -336,7 +385,18 @@ CREATE INDEX jobs_by_schedule ON jobs (json_extract(spec, '$.schedule_id'), crea
 CREATE INDEX jobs_by_status ON jobs (owner, status, created_at);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _WEBHOOKS, _ORDERS, _ACCOUNTS, _DATA_QUALITY, _INCREMENTAL, _SEEN, _SERIES)
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _WEBHOOKS,
+    _ORDERS,
+    _ACCOUNTS,
+    _DATA_QUALITY,
+    _INCREMENTAL,
+    _SEEN,
+    _ARTEFACTS,
+    _PROXIES,
+    _SERIES,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

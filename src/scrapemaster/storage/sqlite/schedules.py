@@ -19,9 +19,9 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.discovery import add_requests
 from scrapemaster.storage.sqlite.jobs import insert_job
 
-_FIELDS = "id owner created_at cron timezone enabled overlap name next_run_at last_run_at last_job_id last_error version".split()
-_COLUMNS = ", ".join(_FIELDS)
-_SELECT = f"SELECT {_COLUMNS}, spec FROM schedules"
+FIELDS = "id owner created_at cron timezone enabled overlap name next_run_at last_run_at last_job_id last_error version".split()
+COLUMNS = ", ".join(FIELDS)
+_SELECT = f"SELECT {COLUMNS}, spec FROM schedules"
 
 
 class SqliteSchedules:
@@ -39,10 +39,10 @@ class SqliteSchedules:
             ).fetchone()
             if count >= limit:
                 raise Conflict(f"you have {count} schedules, and {limit} are allowed; delete one first")
-            values = [getattr(schedule, name) for name in _FIELDS]
+            values = [getattr(schedule, name) for name in FIELDS]
             marks = ", ".join("?" * len(values))
             connection.execute(
-                f"INSERT INTO schedules ({_COLUMNS}, spec) VALUES ({marks}, ?)", [*values, _spec(schedule)]
+                f"INSERT INTO schedules ({COLUMNS}, spec) VALUES ({marks}, ?)", [*values, _spec(schedule)]
             )
 
         await self._database.write(work)
@@ -67,7 +67,7 @@ class SqliteSchedules:
             rows = connection.execute(
                 f"{_SELECT}{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?", [*values, limit, skip]
             )
-            return [_schedule_of(row) for row in rows], int(total)
+            return [schedule_of(row) for row in rows], int(total)
 
         return await self._database.read(work)
 
@@ -111,7 +111,7 @@ class SqliteSchedules:
             rows = connection.execute(
                 f"{_SELECT} WHERE next_run_at <= ? ORDER BY next_run_at LIMIT ?", (now, limit)
             )
-            return [_schedule_of(row) for row in rows]
+            return [schedule_of(row) for row in rows]
 
         return await self._database.read(work)
 
@@ -156,7 +156,7 @@ class SqliteSchedules:
 
 def _get(connection: sqlite3.Connection, schedule_id: ScheduleId) -> Schedule | None:
     row = connection.execute(f"{_SELECT} WHERE id = ?", (schedule_id,)).fetchone()
-    return None if row is None else _schedule_of(row)
+    return None if row is None else schedule_of(row)
 
 
 def _is_unfinished(connection: sqlite3.Connection, schedule: Schedule) -> bool:
@@ -169,6 +169,7 @@ def _spec(schedule: Schedule) -> str:
     return texts({"order": schedule.order, "order_asked": schedule.order_asked})
 
 
-def _schedule_of(row: tuple[Any, ...]) -> Schedule:
-    values = dict(zip(_FIELDS, row[:-1], strict=True)) | json.loads(row[-1])
+def schedule_of(row: tuple[Any, ...]) -> Schedule:
+    """The schedule in a row of COLUMNS and `spec`."""
+    values = dict(zip(FIELDS, row[:-1], strict=True)) | json.loads(row[-1])
     return msgspec.convert(values | {"enabled": bool(values["enabled"])}, Schedule)

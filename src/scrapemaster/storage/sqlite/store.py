@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
+from scrapemaster.storage.sqlite.artefacts import SqliteArtefacts
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
 from scrapemaster.storage.sqlite.series import SqliteSeries
@@ -27,12 +29,14 @@ class SqliteStore:
         self.jobs = SqliteJobs(self._database)
         self.frontier = SqliteFrontier(self._database)
         self.results = SqliteResults(self._database)
+        self.artefacts = SqliteArtefacts(self._database)
         self.log = SqliteJobLog(self._database)
         self.series = SqliteSeries(self._database)
         self.schedules = SqliteSchedules(self._database)
         self.users = SqliteUsers(self._database)
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)
+        self.proxies = SqliteProxies(self._database)
 
     async def open(self) -> None:
         """See the port."""

@@ -29,7 +29,7 @@ from scrapemaster.storage.sqlite.codec import COUNTER_COLUMNS, FILL_COLUMN, JOB_
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.outbox import EVENT_COLUMNS, announce_rows, event_of_row
 
-_FIELDS = (
+FIELDS = (
     "id",
     "owner",
     "url",
@@ -44,7 +44,7 @@ _FIELDS = (
     "old_secret",
     "old_secret_until",
 )
-_COLUMNS = ", ".join("job" if name == "job_id" else name for name in _FIELDS)
+COLUMNS = ", ".join("job" if name == "job_id" else name for name in FIELDS)
 _CHANGES = frozenset({"url", "events", "description", "enabled"})
 #: Jobs' own endpoints whose job is gone, with nothing left to be sent to them.
 _ABANDONED = (
@@ -80,8 +80,8 @@ class SqliteWebhooks:
                     f"you have {count} webhooks, and no user may have more: remove one, or give one more events"
                 )
             connection.execute(
-                f"INSERT INTO webhook_endpoints ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})",
-                [texts(endpoint.events) if name == "events" else getattr(endpoint, name) for name in _FIELDS],
+                f"INSERT INTO webhook_endpoints ({COLUMNS}) VALUES ({', '.join('?' * len(FIELDS))})",
+                [texts(endpoint.events) if name == "events" else getattr(endpoint, name) for name in FIELDS],
             )
 
         await self._database.write(work)
@@ -102,10 +102,10 @@ class SqliteWebhooks:
                 f"SELECT count(*) FROM webhook_endpoints WHERE {where}", values
             ).fetchone()
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE {where} ORDER BY no LIMIT ? OFFSET ?",
+                f"SELECT {COLUMNS} FROM webhook_endpoints WHERE {where} ORDER BY no LIMIT ? OFFSET ?",
                 [*values, limit, skip],
             )
-            return [_endpoint_of(row) for row in rows], int(total)
+            return [endpoint_of(row) for row in rows], int(total)
 
         return await self._database.read(work)
 
@@ -165,11 +165,11 @@ class SqliteWebhooks:
 
         def work(connection: sqlite3.Connection) -> list[Endpoint]:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE owner = ? AND enabled "
+                f"SELECT {COLUMNS} FROM webhook_endpoints WHERE owner = ? AND enabled "
                 "AND (job IS NULL OR job = ?) ORDER BY no",
                 (owner, job_id),
             )
-            return [found for found in map(_endpoint_of, rows) if event in found.events]
+            return [found for found in map(endpoint_of, rows) if event in found.events]
 
         return await self._database.read(work)
 
@@ -322,13 +322,14 @@ class SqliteWebhooks:
 
 def _endpoint(connection: sqlite3.Connection, endpoint_id: EndpointId) -> Endpoint | None:
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = ?", (endpoint_id,)
+        f"SELECT {COLUMNS} FROM webhook_endpoints WHERE id = ?", (endpoint_id,)
     ).fetchone()
-    return None if row is None else _endpoint_of(row)
+    return None if row is None else endpoint_of(row)
 
 
-def _endpoint_of(row: tuple[Any, ...]) -> Endpoint:
-    values = dict(zip(_FIELDS, row, strict=True))
+def endpoint_of(row: tuple[Any, ...]) -> Endpoint:
+    """The endpoint in a row of COLUMNS."""
+    values = dict(zip(FIELDS, row, strict=True))
     values |= {"events": json.loads(values["events"]), "enabled": bool(values["enabled"])}
     return msgspec.convert(values, Endpoint)
 
