@@ -329,7 +329,7 @@ def _conditions(query: JobQuery) -> list[Document]:
     exact = {name: getattr(query, name) for name in ("owner", "status", "engine", "priority")}
     match: Document = {name: {"$eq": str(value)} for name, value in exact.items() if value is not None}
     if query.schedule is not None:
-        match["schedule_id"] = str(query.schedule)
+        match["schedule_id"] = {"$eq": shown(query.schedule)}
     if query.tag is not None:
         match["tags"] = bytes_of(query.tag)
     steps: list[Document] = [{"$match": match}]

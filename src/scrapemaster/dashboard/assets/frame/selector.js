@@ -1,7 +1,7 @@
 // A selector for an element that will still find it tomorrow. Pure: takes elements, returns text.
 
 /** Names that machines make: hashes, build marks, counters, states, utilities. */
-const HASHED = /(^|[-_])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,}$|^[a-z]{1,3}[A-Z0-9][A-Za-z0-9]{3,}$|__[A-Za-z0-9+/]{5,}$|^(css|sc|jsx|svelte|emotion|ember|react|ng|v|_)-?[\w-]*\d|\d{4,}|^[a-f0-9]{6,}$|^_|--?[A-Z0-9][A-Za-z0-9]*\d/;
+const HASHED = /(^|[-_])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,}$|^[a-z]{1,3}[A-Z0-9][A-Za-z0-9]{3,}$|__[A-Za-z0-9+/]{5,}$|^(css|sc|jsx|svelte|emotion|chakra|mui|makestyles|tss)-|^(ember|react|ng|v|_)-?[\w-]*\d|\d{4,}|^[a-f0-9]{6,}$|^_|--?[A-Z0-9][A-Za-z0-9]*\d/;
 const STATE = /^(is|has|js|no)-|^(active|open|closed|selected|hover|focus|visible|hidden|show|hide|first|last|odd|even|current|disabled|loading|loaded|lazy|lazyload(ed)?|animated|fade|in|clearfix|sm-[\w-]+)$/i;
 const UTILITY = /^-?(m|p|w|h|z|gap|top|left|right|bottom|inset|col|row|grid|flex|d|text|bg|border|rounded|shadow|font|leading|tracking|items|justify|self|order|opacity|overflow|position|float|align|min|max|space|divide|ring|cursor|select|transition|duration|ease|delay|container|mt|mb|ml|mr|mx|my|pt|pb|pl|pr|px|py)(-|$)|[:[\]/@!.%]|^(block|inline|inline-block|flex|grid|table|absolute|relative|fixed|sticky|static|truncate|uppercase|lowercase|capitalize|italic|underline|antialiased|group|peer|row|col|clear|left|right|center|pull-left|pull-right|small|large|bold)$/;
 /** Attributes made for finding things, the best first. */
@@ -110,7 +110,7 @@ export function selectorFor(element, root, good, options) {
   if (best && best.cost < PLACE) return best.css;
   // The first of several, by name, lasts longer than one by its place: the first match is what is taken.
   if (!good) {
-    const first = [...own, ...pairs].filter((one) => one.cost < PLACE).sort((one, two) => one.cost - two.cost).find((one) => matches(root, one.css)[0] === element && (one.cost < 5 || one.css.includes(" ")));
+    const first = [...own, ...pairs].filter((one) => one.cost < PLACE).sort((one, two) => one.cost - two.cost).find((one) => matches(root, one.css)[0] === element && !/^[a-z0-9]+$/.test(one.css));
     if (first) return first.css;
   }
   if (best) return best.css;

@@ -43,7 +43,8 @@ export function listOf(one, two) {
   for (let level = a.length - 1; level >= 0; level -= 1) {
     const [mine, others] = [a[level], b[level]];
     const like = [...mine.querySelectorAll(one.localName)].filter((node) => alike(node, one)).length;
-    if (mine !== one && like > 1) continue;
+    // Cells of a table are alike, and its rows are what is wanted all the same.
+    if (mine !== one && like > 1 && mine.localName !== "tr") continue;
     const css = itemSelector(mine, others, top, root);
     if (css) return { item: css, count: root.querySelectorAll(css).length, within: mine };
   }
@@ -53,12 +54,15 @@ export function listOf(one, two) {
 function itemSelector(mine, others, top, root) {
   const candidates = [];
   const names = namesOf(mine, { ids: false });
-  const aboves = top.localName === "body" || top.localName === "html" ? [] : namesOf(top).filter((name) => name.cost < 6);
+  const aboves = [];
+  for (let node = top, depth = 0; node && !["body", "html"].includes(node.localName) && depth < 4; node = node.parentElement, depth += 1) {
+    aboves.push(...namesOf(node).filter((name) => name.cost < (depth ? 5 : 6)).map((name) => ({ ...name, cost: name.cost + depth * 0.4, depth })));
+  }
   for (const name of names) {
-    candidates.push({ css: name.css, cost: name.cost + (/^[a-z0-9]+$/.test(name.css) && !aboves.length ? 1 : 0) });
+    candidates.push({ css: name.css, cost: name.cost + (/^[a-z0-9]+$/.test(name.css) ? (aboves.length ? 4 : 1) : 0) });
     for (const above of aboves) {
-      candidates.push({ css: `${above.css} > ${name.css}`, cost: name.cost + above.cost + 0.8 });
-      if (mine.parentElement !== top) candidates.push({ css: `${above.css} ${name.css}`, cost: name.cost + above.cost + 0.6 });
+      if (above.depth === 0) candidates.push({ css: `${above.css} > ${name.css}`, cost: name.cost + above.cost + 0.8 });
+      if (above.depth > 0 || mine.parentElement !== top) candidates.push({ css: `${above.css} ${name.css}`, cost: name.cost + above.cost + 0.6 });
     }
   }
   candidates.sort((one, two) => one.cost - two.cost);

@@ -26,7 +26,7 @@ export function Chart({ title, at, seconds, series, stacked = false, format = co
   const shown = series.filter((one) => one.values.some((value) => value > 0));
   const drawn = (shown.length ? shown : series.slice(0, 1));
   const sums = at.map((_, place) => drawn.reduce((sum, one) => sum + one.values[place], 0));
-  const most = niceTop(Math.max(0.0001, ...(stacked ? sums : drawn.flatMap((one) => one.values))));
+  const most = niceTop(Math.max(...(stacked ? sums : drawn.flatMap((one) => one.values))) || 1);
   const end = at.length ? at[at.length - 1] + seconds : 1;
   const x = (time) => LEFT + (time / end) * Math.max(1, width - LEFT - 8);
   const y = (value) => TOP + (1 - value / most) * (HEIGHT - TOP - BOTTOM);
