@@ -71,7 +71,7 @@ def seen(service, shop):
     service.http.post(f"{service.base}/webhooks/{hook['id']}/test").raise_for_status()
     service.http.post(f"{service.base}/auth/keys", json={"name": "nightly import"}).raise_for_status()
     service.http.post(
-        f"{service.base}/proxies", json={"urls": ["http://ada:secret@127.0.0.1:9"], "tags": ["home"]}
+        f"{service.base}/proxies", json={"urls": ["http://ada:secret@127.0.0.1:3128"], "tags": ["home"]}
     ).raise_for_status()
     return {"job": job["id"], "broken": broken["id"], "schedule": schedule["id"], "hook": hook["id"]}
 
