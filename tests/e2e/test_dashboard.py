@@ -11,9 +11,10 @@ import requests
 from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.service import PASSWORD, Service
 from benchmarks.tree import tree
-from dashboard import chromium, visiting
 from hostile import PAYLOADS, hostile_site
 from receiver import receiver
+
+from dashboard import chromium, visiting
 
 FRAME = "iframe[title='The page as the engine sees it']"
 PLACES = ["/jobs", "/new", "/schedules", "/webhooks", "/monitoring", "/proxies", "/admin", "/account"]
