@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import ipaddress
-import itertools
 import os
-import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from scrapemaster import __version__
 from scrapemaster.crawl.isolation import Isolation
-from scrapemaster.crawl.recorder import FlightRecorder, Recorder
+from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.data_folder import flight_recorder, only_one, prepare_data_dir, prepare_exports_dir
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting, MissingExtra, StoreBroken
+from scrapemaster.domain.errors import InvalidSetting, MissingExtra
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
@@ -37,6 +34,7 @@ from scrapemaster.fetch.throttle import Throttle as LocalThrottle
 from scrapemaster.fleet.board import RedisBoard
 from scrapemaster.fleet.bus import RedisBus
 from scrapemaster.fleet.counters import RedisCounters
+from scrapemaster.fleet.refusal import check
 from scrapemaster.fleet.registry import Registry
 from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.ports.board import Board
@@ -45,6 +43,7 @@ from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.throttle import Throttle
+from scrapemaster.ports.tracing import Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.webhooks import Courier
 from scrapemaster.ports.workers import Workers
@@ -117,56 +116,7 @@ class ServiceApp:
     lists: JobListFeeds
     changes: ChangesService
     board: Board | None = None
-
-
-def prepare_data_dir(settings: Settings) -> Path:
-    """The data folder, made if need be, readable by its owner alone."""
-    folder = settings.data_dir
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidSetting(
-            f"SCRAPEMASTER_DATA_DIR: the folder {folder} cannot be made: {error.strerror}"
-        ) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InvalidSetting(f"SCRAPEMASTER_DATA_DIR: the folder {folder} is not writable")
-    return folder
-
-
-def prepare_exports_dir(settings: Settings, *, shared: bool) -> Path:
-    """The folder for files that are written before they are sent, emptied of what a killed service left there.
-
-    `shared`: other processes may be writing to it, and it is left as it is.
-    """
-    folder = prepare_data_dir(settings) / "exports"
-    if not shared:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def only_one(settings: Settings, role: str, *, wait: float = 0.0, shared: bool = False) -> Iterator[None]:
-    """Hold the data folder for one process of a role; raises `StoreBroken` when another has it after `wait` seconds.
-
-    `shared`: hold it together with others that share it, as a fleet's processes do.
-    """
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    path = prepare_data_dir(settings) / f"{role}.lock"
-    with path.open("a") as file:
-        end = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() >= end:
-                    raise StoreBroken(
-                        f"another ScrapeMaster {role} is using the data folder {settings.data_dir}: stop it, or "
-                        "give this one a folder of its own with SCRAPEMASTER_DATA_DIR or --data-dir"
-                    ) from error
-            time.sleep(0.05)
-        yield
+    tracer: Tracer | None = None
 
 
 @contextlib.asynccontextmanager
@@ -193,7 +143,11 @@ async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> Non
     address = settings.mongodb_url
     if address is None:
         raise InvalidSetting("SCRAPEMASTER_MONGODB_URL: there is no MongoDB to move to")
-    with only_one(settings, "service"), only_one(settings, "crawler", wait=_CRAWLER_SECONDS), _mongo_extra():
+    with (
+        only_one(settings, "service"),
+        only_one(settings, "crawler", wait=_CRAWLER_SECONDS),
+        _extra("MongoDB", "mongo", {"pymongo", "bson"}),
+    ):
         from scrapemaster.storage.mongo.moving import MongoMoveTarget  # noqa: PLC0415 -- needs an extra
 
         recorder = flight_recorder(settings)
@@ -205,19 +159,32 @@ async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> Non
 
 
 def _mongo_store(url: str) -> Store:
-    with _mongo_extra():
+    with _extra("MongoDB", "mongo", {"pymongo", "bson"}):
         from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
     return MongoStore(url)
 
 
 @contextlib.contextmanager
-def _mongo_extra() -> Iterator[None]:
+def _extra(feature: str, extra: str, packages: set[str]) -> Iterator[None]:
+    """Say what to install where one of the extra's packages is not."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"pymongo", "bson"}:
+        if (error.name or "").partition(".")[0] not in packages:
             raise
-        raise MissingExtra("MongoDB", "mongo") from error
+        raise MissingExtra(feature, extra) from error
+
+
+@contextlib.contextmanager
+def build_tracer(settings: Settings, role: str) -> Iterator[Tracer | None]:
+    """What traces in this process, which is an `api`, a `worker` or a `crawler`; None where no endpoint is set. Raises `MissingExtra`."""
+    if settings.otel_endpoint is None:
+        yield None
+        return
+    with _extra("SCRAPEMASTER_OTEL_ENDPOINT", "otel", {"opentelemetry"}):
+        from scrapemaster.tracing import otel_tracer  # noqa: PLC0415 -- needs an extra
+    with otel_tracer(settings.otel_endpoint, role) as tracer:
+        yield tracer
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -264,34 +231,6 @@ def build_isolation(settings: Settings) -> Isolation:
     return Isolation(settings.extract_seconds, settings.extract_memory)
 
 
-def flight_recorder(settings: Settings) -> FlightRecorder:
-    """Where the crawler writes which page it is extracting."""
-    return FlightRecorder(prepare_data_dir(settings) / "crawler.page")
-
-
-@contextlib.contextmanager
-def flight_recorders(settings: Settings, count: int) -> Iterator[list[int]]:
-    """Open files in which so many workers write which pages they are extracting, each to be inherited by one worker.
-
-    The first files in the data folder that no living worker has: so a worker finds what one before it left behind, also after all
-    of this machine's processes were killed. A file is free again when all processes that have it open are gone.
-    """
-    folder = prepare_data_dir(settings) / "workers"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        files: list[int] = []
-        for number in itertools.count():
-            if len(files) == count:
-                break
-            file = stack.enter_context((folder / f"{number}.page").open("a+b"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            files.append(file.fileno())
-        yield files
-
-
 @dataclass(slots=True, frozen=True)
 class _Crawling:
     runner: SliceRunner
@@ -307,6 +246,7 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
     recorder: Recorder | None,
     stack: contextlib.AsyncExitStack,
     worker: str | None = None,
+    tracer: Tracer | None = None,
 ) -> _Crawling:
     """What crawls over an open store, beside the task engine; closed with `stack`. `worker` is a name that no other worker has."""
     stack.push_async_callback(engines.close)
@@ -323,6 +263,7 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
         recorder=recorder,
         worker=worker,
         artefact_bytes=settings.artefact_bytes,
+        tracer=tracer,
     )
     stack.push_async_callback(runner.close)
     orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
@@ -333,14 +274,16 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
 async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        tracer = stack.enter_context(build_tracer(settings, "crawler"))
         engines = build_engines(settings, build_proxies(settings, store))
-        parts = _build_crawling(settings, store, engines, events, recorder, stack)
+        parts = _build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
         queue = DocketQueue(
             "memory://",
             parts.runner.run,
             parts.runner.poke,
             store.jobs,
             dict.fromkeys(Priority, settings.crawler_places),
+            tracer,
         )
         scheduler = Scheduler(store, queue, parts.orders)
         keeper = ProxyKeeper(store.proxies, build_egress(settings))
@@ -395,6 +338,7 @@ def build_services(
     windows: Windows | None = None,
     ping_redis: Callable[[], Awaitable[None]] | None = None,
     board: Board | None = None,
+    tracer: Tracer | None = None,
 ) -> ServiceApp:
     """The use cases over an open store. `windows`, `ping_redis` and `board` are a fleet's; None when there is none."""
     fleet = ping_redis is not None
@@ -429,9 +373,10 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
-        board=board,
         lists=JobListFeeds(store),
         changes=ChangesService(store),
+        board=board,
+        tracer=tracer,
     )
 
 
@@ -449,6 +394,11 @@ def redis_url_of(settings: Settings) -> str:
             "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
         )
     return settings.redis_url.get_secret_value()
+
+
+async def check_redis(settings: Settings) -> None:
+    """Raise `InvalidSetting` when the fleet's Redis will never take us; one that does not answer now is waited for later."""
+    await check(redis_url_of(settings))
 
 
 @contextlib.asynccontextmanager
@@ -478,10 +428,11 @@ async def fleet_crawler_app(
         )
 
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        tracer = stack.enter_context(build_tracer(settings, "worker"))
         throttle = await stack.enter_async_context(FleetThrottle(url, worker, settings.host_concurrency))
         bus = await stack.enter_async_context(RedisBus(url))
         engines = build_engines(settings, build_proxies(settings, store), throttle)
-        parts = _build_crawling(settings, store, engines, bus, recorder, stack, worker)
+        parts = _build_crawling(settings, store, engines, bus, recorder, stack, worker, tracer)
         bus.subscribe(hear)
         bus.subscribe_nudges(parts.dispatcher.poke)
         registry = await stack.enter_async_context(Registry(url, report))
@@ -493,6 +444,7 @@ async def fleet_crawler_app(
             dict.fromkeys(Priority, settings.crawler_places),
             lambda: registry.count,
             worker,
+            tracer,
         )
         scheduler = Scheduler(store, queue, parts.orders)
         keeper = ProxyKeeper(store.proxies, build_egress(settings))
@@ -504,11 +456,12 @@ async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The parts of a fleet's API process."""
     url = redis_url_of(settings)
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+        tracer = stack.enter_context(build_tracer(settings, "api"))
         bus = await stack.enter_async_context(RedisBus(url))
         watchers = Watchers(bus.publish)
         bus.subscribe(watchers.heard)
         registry = await stack.enter_async_context(Registry(url))
-        queue = await stack.enter_async_context(FleetQueue(url))
+        queue = await stack.enter_async_context(FleetQueue(url, tracer))
         board = await stack.enter_async_context(RedisBoard(url, uuid7()))
         counters = RedisCounters(url)
         stack.push_async_callback(counters.close)
@@ -522,4 +475,5 @@ async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
             windows=Windows(counters),
             ping_redis=registry.ping,
             board=board,
+            tracer=tracer,
         )

@@ -19,12 +19,13 @@ from scrapemaster.bootstrap import (
     ServiceApp,
     build_accounts,
     build_services,
-    flight_recorders,
-    only_one,
+    build_tracer,
+    check_redis,
     open_store,
     redis_url_of,
 )
 from scrapemaster.connection import bounded
+from scrapemaster.data_folder import flight_recorders, only_one
 from scrapemaster.domain.errors import Conflict, InvalidSetting
 from scrapemaster.services.accounts import AccountService
 from scrapemaster.settings import Settings, settings_environment
@@ -75,9 +76,13 @@ def raise_open_files() -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    crawler = CrawlerProcess(settings)
-    async with open_store(settings) as store:
-        services = build_services(settings, store, crawler, crawler.watchers, crawler, courier=crawler)
+    async with contextlib.AsyncExitStack() as stack:
+        tracer = stack.enter_context(build_tracer(settings, "api"))
+        store = await stack.enter_async_context(open_store(settings))
+        crawler = CrawlerProcess(settings, tracer)
+        services = build_services(
+            settings, store, crawler, crawler.watchers, crawler, courier=crawler, tracer=tracer
+        )
         await _welcome(settings, services.accounts)
         stopping = _signalled()
         await crawler.start()
@@ -103,6 +108,9 @@ async def _run_fleet(
         ChildSpec(f"worker-{number}", "scrapemaster.worker.fleet", [str(file)], [file], recorder=file)
         for number, file in enumerate(recorders)
     ]
+    with build_tracer(settings, "parent"):
+        pass  # only to see that it can be had
+    await check_redis(settings)
     # Before the children start, so that one of them brings the schema up to date, and one makes the admin.
     async with open_store(settings) as store:
         if listener is not None:

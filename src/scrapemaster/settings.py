@@ -23,7 +23,7 @@ _TESTS = "SCRAPEMASTER_TEST_"
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REDIS_SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
 #: Parts of the names of settings whose values are not repeated in messages.
-_SECRET_NAMES = ("password", "key", "_url")
+_SECRET_NAMES = ("password", "key", "_url", "_endpoint")
 #: Scheme, user and password, hosts, the database's name (letters, digits, _ and -), options.
 _MONGODB_URL = re.compile(
     r"mongodb(\+srv)?://([^@/:?#\s]+(:[^@/:?#\s]*)?@)?[^@/?#\s]+(/([\w-]{1,63})?(\?\S*)?)?", re.ASCII
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None,
         description="Address of the Redis that joins the processes of a fleet: `redis://[user:password@]host:6379/0`, "
-        "`rediss://…` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
+        "`rediss://…?ssl_ca_certs=ca.crt` with TLS, or `redis+sentinel://[user:password@]host:26379,host2:26379/service/0`. "
         "Needed by `scrapemaster api`, `worker` and `all`; without it the service runs embedded.",
     )
     browser_executable: str | None = Field(
@@ -186,6 +186,11 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(
         default=True, description="Whether `/metrics` is served, to anybody who can reach the API."
+    )
+    otel_endpoint: str | None = Field(
+        None,
+        description="Where an OpenTelemetry collector takes OTLP over HTTP, such as `http://127.0.0.1:4318`, to have jobs traced. "
+        "`OTEL_*` variables set the rest. Needs the extra `otel`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe messages that are logged."
@@ -247,6 +252,22 @@ class Settings(BaseSettings):
             )
         if "sentinel" in parts.scheme and not parts.path.strip("/"):
             raise ValueError("must name the Sentinel's service: redis+sentinel://host:26379/mymaster/0")
+        return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or re.search(r"\s", value) or parts.query or parts.fragment:
+            raise ValueError("must be an address such as http://127.0.0.1:4318, without a query")
+        if "@" in parts.netloc:
+            raise ValueError("must not hold a password: give headers with OTEL_EXPORTER_OTLP_HEADERS")
         return value
 
     @field_validator("egress_allow", "trusted_proxies", mode="before")

@@ -147,6 +147,7 @@ async def everything(store):
             await store.frontier.failures(job.id),
             await store.frontier.next_due(job.id),
             await store.log.page(job.id),
+            await store.series.points(job.id),
             await store.frontier.recount(job.id),
         ]
     return seen

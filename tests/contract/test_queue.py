@@ -24,18 +24,20 @@ class Recorder:
         self.answers = list(answers)
         self.runs = []
         self.numbers = []
+        self.orders = []
         self.ran = asyncio.Condition()
         self.gate = asyncio.Event()
         self.gate.set()
         self.at_once = 0
         self.most_at_once = 0
 
-    async def run(self, job_id, *, crowded, number=0, spread=None):
+    async def run(self, job_id, *, crowded, number=0, spread=None, order=None):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         async with self.ran:
             self.runs.append((job_id, crowded))
             self.numbers.append(number)
+            self.orders.append(order)
             self.ran.notify_all()
         await self.gate.wait()
         self.at_once -= 1
@@ -104,6 +106,16 @@ async def test_a_woken_job_runs_slices_until_one_says_none(queue):
 
         await engine.wake(JOB, Priority.NORMAL)
         await recorder.runs_reach(4)
+
+
+async def test_what_ordered_a_job_is_told_to_its_slices_until_it_ends(queue):
+    recorder = Recorder(0.0, 0.3, None)
+
+    async with queue(recorder) as engine:
+        await engine.take_up(JOB, Priority.NORMAL, "00-order")
+        await recorder.runs_reach(3)
+
+    assert recorder.orders[:3] == ["00-order"] * 3
 
 
 async def test_waking_a_job_many_times_runs_one_slice_at_a_time(queue):
@@ -213,12 +225,13 @@ async def test_summoned_slices_have_numbers_of_their_own(redis_server):
     job = make_job(config=JobConfig(concurrency=24))
 
     async with fleet(redis_server.url, recorder, workers=3) as engine:
-        engine.summon(job)
+        engine.summon(job, "00-order")
         await recorder.runs_reach(2)
         engine.summon(job)
         await asyncio.sleep(1.0)
 
         assert sorted(recorder.numbers) == [1, 2]
+        assert recorder.orders == ["00-order"] * 2
         recorder.gate.set()
 
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scrapemaster.bootstrap import flight_recorders
 from scrapemaster.crawl.recorder import FlightRecorder
+from scrapemaster.data_folder import flight_recorders
 from scrapemaster.settings import load_settings
 
 

@@ -36,6 +36,7 @@ from scrapemaster.api.routers import (
 )
 from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
+from scrapemaster.api.traced import Traced
 from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.dashboard.site import install_dashboard
 
@@ -125,6 +126,8 @@ def create_app(services: ServiceApp) -> FastAPI:
     if services.settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=services.settings.cors_origins, **_CORS)
     app.add_middleware(Faults)
+    if services.tracer is not None:
+        app.add_middleware(Traced, tracer=services.tracer)
     app.add_middleware(RequestId)
     app.add_middleware(SecurityHeaders)
     if services.settings.metrics:

@@ -118,13 +118,13 @@ class Measured:
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seconds = time.perf_counter() - began
-                self._metrics.answered(scope["method"], _route_of(scope, asked), message["status"], seconds)
+                self._metrics.answered(scope["method"], route_of(scope, asked), message["status"], seconds)
             await send(message)
 
         await self._app(scope, receive, send_counted)
 
 
-def _route_of(scope: Scope, asked: str) -> str:
+def route_of(scope: Scope, asked: str) -> str:
     """The template of the route that was taken. Paths that lead nowhere are one: anybody can make up any number of them."""
     path: str | None = getattr(scope.get("route"), "path", None)
     if path is None:

@@ -15,6 +15,7 @@ from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
+from scrapemaster.crawl.sample import FetchSample
 from scrapemaster.crawl.slice import Slice
 from scrapemaster.domain.errors import StoreUnavailable, UserError
 from scrapemaster.domain.events import Event, EventType
@@ -37,6 +38,7 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.spread import Spread
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.tracing import Fact, NoTracer, Tracer, Work
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,9 @@ _SHARED_REST = 1.0
 #: Seconds after which a slice that came to a worker with one of the same job is offered again, to whichever worker takes it then.
 _ELSEWHERE_AFTER = 0.25
 
+#: Seconds of a job's run whose slices are in the trace of the order. A trace that grows for days can neither be kept nor read.
+JOINED_SECONDS = 60.0
+
 _EVENT_OF = {
     JobStatus.COMPLETED: EventType.JOB_COMPLETED,
     JobStatus.FAILED: EventType.JOB_FAILED,
@@ -66,10 +71,11 @@ _EVENT_OF = {
 
 @dataclass(slots=True, frozen=True)
 class Seat:
-    """A slice's place among its job's slices; without `spread` it is the only one."""
+    """A slice's place among its job's slices; without `spread` it is the only one. `order` is the traceparent of what ordered the job."""
 
     number: int
     spread: Spread | None
+    order: str | None = None
 
     def width(self, job: Job) -> int:
         """Fetches it may have under way now; 0 when it is one too many."""
@@ -86,7 +92,7 @@ class Seat:
             return
         part.resize(width)
         if self.number == 0 and part.counters.queued:
-            self.spread.summon(job)
+            self.spread.summon(job, self.order)
 
 
 class SliceRunner:
@@ -107,6 +113,7 @@ class SliceRunner:
         worker: str | None = None,
         rng: Random | None = None,
         artefact_bytes: int = 1024**3,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
@@ -116,6 +123,7 @@ class SliceRunner:
         self._worker = worker
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
         self._keeper = Keeper(store, artefact_bytes)
+        self._tracer = tracer or NoTracer()
         self._runs = Runs()
         self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
@@ -131,19 +139,25 @@ class SliceRunner:
         return True
 
     async def run(
-        self, job_id: JobId, *, crowded: bool = False, number: int = 0, spread: Spread | None = None
+        self,
+        job_id: JobId,
+        *,
+        crowded: bool = False,
+        number: int = 0,
+        spread: Spread | None = None,
+        order: str | None = None,
     ) -> float | None:
         """Run a slice. Returns the seconds until the next one is wanted, or None when none is.
 
         `crowded`: others wait for the place, so be brief. `number` and `spread`: the slice's place among the job's slices, in a fleet.
-        Of those, one runs here at a time.
+        Of those, one runs here at a time. `order`: the traceparent of what ordered the job, if that is known.
         """
         if job_id in self._poked:
             return None if spread is None else _ELSEWHERE_AFTER
         if self._stopping:
             return None
         self._poked[job_id] = asyncio.Event()
-        seat = Seat(number, spread)
+        seat = Seat(number, spread, order)
         try:
             return await self._run(job_id, seat, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
         except StoreUnavailable as error:
@@ -251,7 +265,34 @@ class SliceRunner:
                 await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
                 return None
             seconds = min(seconds, left)
-        part = Slice(
+        joins = job.run_seconds(now) < JOINED_SECONDS
+        facts: dict[str, Fact] = {
+            "scrapemaster.job_id": job.id,
+            "scrapemaster.slice": seat.number,
+            "scrapemaster.engine": run.engine_name,
+        }
+        with self._tracer.span(
+            Work.SLICE,
+            "slice",
+            facts,
+            within=seat.order if joins else None,
+            follows=None if joins else seat.order,
+        ) as span:
+            part = self._cut(job, run, seat, seconds, FetchSample(span) if span.recording else None)
+            try:
+                await self._work(run, part, seat, left)
+            finally:
+                if span.recording:
+                    span.tell({"scrapemaster.pages": part.pages, "scrapemaster.rows": part.rows})
+                    if part.lost:
+                        span.fail("lease_lost")
+        self._tell(EventType.JOB_PROGRESS, job.id)
+        if warnings := link_warnings(run):
+            await self._warn_once(run, warnings)
+        return None if self._stopping else await self._after(job, seat)
+
+    def _cut(self, job: Job, run: Run, seat: Seat, seconds: float, sample: FetchSample | None) -> Slice:
+        return Slice(
             run,
             uuid7() if self._worker is None else f"{self._worker}/{uuid7()}",
             self._store.frontier,
@@ -261,8 +302,12 @@ class SliceRunner:
             seat.width(job),
             self.figures,
             shared=seat.spread is not None,
+            sample=sample,
         )
-        self._slices[job.id] = part
+
+    async def _work(self, run: Run, part: Slice, seat: Seat, left: float | None) -> None:
+        job_id = run.job.id
+        self._slices[job_id] = part
         self.figures.slices += 1
         watch = asyncio.create_task(self._watch(run, part, seat, left))
         run.meter.restart(time.monotonic())
@@ -270,13 +315,9 @@ class SliceRunner:
         try:
             await part.work()
         finally:
-            del self._slices[job.id]
+            del self._slices[job_id]
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-        self._tell(EventType.JOB_PROGRESS, job.id)
-        if warnings := link_warnings(run):
-            await self._warn_once(run, warnings)
-        return None if self._stopping else await self._after(job, seat)
 
     async def _warn_once(self, run: Run, warnings: list[str]) -> None:
         """Warn of what was not warned of; another process may have met another first trap, which tells nothing new."""

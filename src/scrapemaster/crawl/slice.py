@@ -12,6 +12,7 @@ import structlog
 
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
+from scrapemaster.crawl.sample import FetchSample
 from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
@@ -40,7 +41,7 @@ class Slice:
 
     `stop` ends it at once: fetches under way are cancelled and their leases given back; what is
     extracted is still committed. `width` is how many fetches it may have under way; `shared` says that the job may have
-    other slices, so that its rate is not this one's.
+    other slices, so that its rate is not this one's. `sample` is told of each page, where there is one. `pages` and `rows` are what it committed.
     """
 
     def __init__(  # noqa: PLR0917 -- built in one place, by name
@@ -55,8 +56,11 @@ class Slice:
         figures: Figures,
         *,
         shared: bool = False,
+        sample: FetchSample | None = None,
     ) -> None:
         self.counters = Counters()
+        self.pages = 0
+        self.rows = 0
         self.lost = False
         self._run = run
         self._job = run.job
@@ -71,6 +75,7 @@ class Slice:
         self._width = width
         self._figures = figures
         self._shared = shared
+        self._sample = sample
         self._done: int | None = None
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._stopping = False
@@ -176,6 +181,8 @@ class Slice:
             finally:
                 self._busy -= 1
             self._outcomes.append(outcome)
+            if self._sample is not None:
+                self._sample.saw(outcome)
             if not self._ready or len(self._outcomes) >= _COMMIT_AT:
                 self._turn.set()
 
@@ -221,7 +228,10 @@ class Slice:
                 await self._widen(batch)
             rate = (self._run.pace.rate(now) or None) if self._shared else self._run.meter.rate(now)
             self.counters = await self._frontier.commit(self._job.id, self._holder, batch, rate=rate)
+            rows_before = self._figures.rows
             self._figures.committed(batch, time.monotonic() - now)
+            self.pages += len(batch)
+            self.rows += self._figures.rows - rows_before
             if self._shared:
                 self._keep_pace()
         except BaseException as error:

@@ -19,6 +19,7 @@ from scrapemaster.domain.proxy import Proxy
 from scrapemaster.domain.proxy_health import Health
 from scrapemaster.domain.rendering import Artefact
 from scrapemaster.domain.schedule import Schedule
+from scrapemaster.domain.series import Point
 from scrapemaster.domain.user import User
 from scrapemaster.domain.webhook import Delivery, Endpoint, OutboxEvent
 
@@ -42,6 +43,7 @@ class Kind(StrEnum):
     KNOWN = "fingerprints known from other jobs"
     ROWS = "rows"
     LOG = "log lines"
+    SERIES = "points of courses"
     PAGE_MARKS = "page marks"
     ARTEFACTS = "artefacts"
     ARTEFACT_CHUNKS = "chunks of artefacts"
@@ -199,6 +201,7 @@ Record = (
     | bytes
     | MovedRow
     | LogLine
+    | Point
     | PageMark
     | MovedArtefact
     | ArtefactChunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from base64 import b64encode
@@ -56,9 +57,9 @@ async def check_proxy(url: str, egress: EgressPolicy, page: str | None = None) -
     except TimeoutError:
         return Checked(ok=False, seconds=CHECK_SECONDS, detail=f"no answer within {CHECK_SECONDS:.0f} s")
     except (OSError, EOFError, ValueError, asyncio.IncompleteReadError) as error:
-        words = (
-            error.strerror if isinstance(error, OSError) and error.strerror else "it broke the connection off"
-        )
+        # The event loop's own words for it name the address again.
+        number = error.errno if isinstance(error, OSError) else None
+        words = os.strerror(number) if number is not None and number > 0 else "it broke the connection off"
         return Checked(ok=False, seconds=time.monotonic() - began, detail=f"no connection: {words}")
     return Checked(ok=True, seconds=time.monotonic() - began, detail=detail, status=status)
 

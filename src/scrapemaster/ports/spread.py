@@ -18,5 +18,8 @@ class Spread(Protocol):
     def width(self, number: int, concurrency: int) -> int:
         """Fetches that slice `number` may have under way now; 0 when it is one too many."""
 
-    def summon(self, job: Job) -> None:
-        """Have the job's other slices run soon, without waiting and without raising. Those that do are left alone."""
+    def summon(self, job: Job, order: str | None = None) -> None:
+        """Have the job's other slices run soon, without waiting and without raising. Those that do are left alone.
+
+        `order` is the traceparent of what ordered the job.
+        """

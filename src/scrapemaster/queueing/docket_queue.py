@@ -21,6 +21,7 @@ from docket.execution import Disposition
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.tracing import NoTracer, Tracer, Work
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +42,16 @@ class DocketQueue:
     for each priority.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- built in one place
         self,
         url: str,
         run_slice: RunSlice,
         poke: Poke,
         jobs: JobStore,
         places: Mapping[Priority, int],
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer or NoTracer()
         self._run_slice = run_slice
         self._poke = poke
         self._jobs = jobs
@@ -91,14 +94,21 @@ class DocketQueue:
 
     async def wake(self, job_id: JobId, priority: Priority) -> None:
         """See `ports.queue.Queue`."""
+        facts = {"scrapemaster.job_id": job_id, "scrapemaster.priority": priority.value}
+        with self._tracer.span(Work.WAKE, "wake", facts) as span:
+            await self.take_up(job_id, priority, span.traceparent)
+
+    async def take_up(self, job_id: JobId, priority: Priority, order: str | None = None) -> None:
+        """As `wake`, without a span of its own; `order` is the traceparent of what wants it."""
         if self._poke(job_id):
             return
+        arguments = (str(job_id),) if order is None else (str(job_id), order)
         docket = self._dockets[priority]
         if job_id in self._scheduled:
             # It waits for its time: bring that forward.
-            await docket.replace("slice", datetime.now(UTC), str(job_id))(str(job_id))
+            await docket.replace("slice", datetime.now(UTC), str(job_id))(*arguments)
             return
-        execution = await docket.add("slice", key=str(job_id))(str(job_id))
+        execution = await docket.add("slice", key=str(job_id))(*arguments)
         # A key may still be held by a slice that is just ending; then the sweep comes back to the job.
         if execution.disposition is Disposition.SCHEDULED:
             self._scheduled[job_id] = priority
@@ -109,17 +119,21 @@ class DocketQueue:
             try:
                 for job_id, priority in await self._jobs.unfinished():
                     if job_id not in self._scheduled:
-                        await self.wake(job_id, priority)
+                        await self.take_up(job_id, priority)
             except Exception as error:  # noqa: BLE001 -- the sweep must outlive every fault
                 log.warning("sweep.failed", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(SWEEP_EVERY)
 
     def _task_for(self, priority: Priority) -> Callable[..., Awaitable[None]]:
-        async def slice_(job: str, perpetual: Perpetual = Perpetual()) -> None:  # noqa: B008 -- docket's way
+        async def slice_(
+            job: str,
+            order: str | None = None,
+            perpetual: Perpetual = Perpetual(),  # noqa: B008 -- docket's way
+        ) -> None:
             job_id = JobId(job)
             try:
                 waiting = sum(1 for other in self._scheduled.values() if other is priority)
-                again = await self._run_slice(job_id, crowded=waiting > self._places[priority])
+                again = await self._run_slice(job_id, crowded=waiting > self._places[priority], order=order)
             except Exception:  # the job is unfinished still; the sweep takes it up again
                 log.exception("slice.failed", job_id=job_id)
                 again = 1.0

@@ -25,6 +25,7 @@ from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Job, Priority
 from scrapemaster.domain.shares import share_of, slices_of
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.tracing import NoTracer, Tracer, Work
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,8 @@ _KEEP_ENDED = timedelta(minutes=1)
 class FleetQueue:
     """See `ports.queue.Queue`: tells the workers of a fleet. Use as an async context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer or NoTracer()
         self._dockets = {
             priority: Docket(name=f"scrapemaster-{priority}", url=url, execution_ttl=_KEEP_ENDED)
             for priority in Priority
@@ -75,23 +77,32 @@ class FleetQueue:
 
     async def wake(self, job_id: JobId, priority: Priority) -> None:
         """See `ports.queue.Queue`. Slices under way hear of the job by its events."""
+        facts = {"scrapemaster.job_id": job_id, "scrapemaster.priority": priority.value}
+        with self._tracer.span(Work.WAKE, "wake", facts) as span:
+            await self.take_up(job_id, priority, span.traceparent)
+
+    async def take_up(self, job_id: JobId, priority: Priority, order: str | None = None) -> None:
+        """As `wake`, without a span of its own; `order` is the traceparent of what wants it."""
         if time.monotonic() < self._down_until:
             return
-        docket, key = self._dockets[priority], key_of(job_id, 0)
         try:
             async with asyncio.timeout(_ANSWER):
-                execution = await docket.add(_TASK, key=key)(str(job_id), 0)
-                if execution.disposition is Disposition.ALREADY_SCHEDULED:
-                    await execution.sync()
-                    if execution.state is ExecutionState.SCHEDULED:
-                        # It waits for its time: bring that forward.
-                        await docket.replace(_TASK, datetime.now(UTC), key)(str(job_id), 0)
+                await self._add(self._dockets[priority], job_id, order)
         except (RedisError, OSError, TimeoutError) as error:
             self._down_until = time.monotonic() + _ANSWER
             log.warning("wake.lost", job_id=job_id, error=f"{type(error).__name__}: {error}")
 
+    async def _add(self, docket: Docket, job_id: JobId, order: str | None) -> None:
+        key, arguments = key_of(job_id, 0), arguments_of(job_id, 0, order)
+        execution = await docket.add(_TASK, key=key)(*arguments)
+        if execution.disposition is Disposition.ALREADY_SCHEDULED:
+            await execution.sync()
+            if execution.state is ExecutionState.SCHEDULED:
+                # It waits for its time: bring that forward.
+                await docket.replace(_TASK, datetime.now(UTC), key)(*arguments)
+
     def _task_for(self, _priority: Priority) -> Callable[..., Awaitable[None]]:
-        async def slice_(job: str, number: int) -> None:
+        async def slice_(job: str, number: int, _order: str | None = None) -> None:
             raise NotImplementedError(f"slice {number} of {job}: this process runs no slices")
 
         return slice_
@@ -112,8 +123,9 @@ class FleetWorker(FleetQueue):
         places: Mapping[Priority, int],
         workers: Callable[[], int],
         name: str,
+        tracer: Tracer | None = None,
     ) -> None:
-        super().__init__(url)
+        super().__init__(url, tracer)
         self._run_slice = run_slice
         self._stop_slices = stop_slices
         self._jobs = jobs
@@ -162,20 +174,20 @@ class FleetWorker(FleetQueue):
         """See `ports.spread.Spread`."""
         return share_of(number, concurrency, self._workers())
 
-    def summon(self, job: Job) -> None:
+    def summon(self, job: Job, order: str | None = None) -> None:
         """See `ports.spread.Spread`."""
         wanted = slices_of(job.config.concurrency, self._workers())
         if wanted > 1 and job.id not in self._summons and not self._stopping:
-            task = asyncio.create_task(self._summon(job.id, job.priority, wanted))
+            task = asyncio.create_task(self._summon(job.id, job.priority, wanted, order))
             self._summons[job.id] = task
             task.add_done_callback(lambda _: self._summons.pop(job.id, None))
 
-    async def _summon(self, job_id: JobId, priority: Priority, wanted: int) -> None:
+    async def _summon(self, job_id: JobId, priority: Priority, wanted: int, order: str | None) -> None:
         docket = self._dockets[priority]
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(_ANSWER):
                 await docket.add_many(
-                    docket.call(_TASK, key=key_of(job_id, number))(str(job_id), number)
+                    docket.call(_TASK, key=key_of(job_id, number))(*arguments_of(job_id, number, order))
                     for number in range(1, wanted)
                 )
 
@@ -211,11 +223,16 @@ class FleetWorker(FleetQueue):
     async def _queue_all(self, docket: Docket, jobs: list[JobId]) -> None:
         if jobs:
             await docket.add_many(
-                docket.call(_TASK, key=key_of(job_id, 0))(str(job_id), 0) for job_id in jobs
+                docket.call(_TASK, key=key_of(job_id, 0))(*arguments_of(job_id, 0)) for job_id in jobs
             )
 
     def _task_for(self, priority: Priority) -> Callable[..., Awaitable[None]]:
-        async def slice_(job: str, number: int, perpetual: Perpetual = Perpetual()) -> None:  # noqa: B008 -- docket's way
+        async def slice_(
+            job: str,
+            number: int,
+            order: str | None = None,
+            perpetual: Perpetual = Perpetual(),  # noqa: B008 -- docket's way
+        ) -> None:
             again: float | None = 0.0
             crowded = False
             # Where nobody waits for the place, a slice's successor runs on the spot: the worker has all it needs at hand.
@@ -223,7 +240,9 @@ class FleetWorker(FleetQueue):
                 # Entries of the stream wait or run; there are so many places for those that run.
                 crowded = self._depth[priority] > self._places[priority] * max(1, self._workers())
                 try:
-                    again = await self._run_slice(JobId(job), crowded=crowded, number=number, spread=self)
+                    again = await self._run_slice(
+                        JobId(job), crowded=crowded, number=number, spread=self, order=order
+                    )
                 except Exception:  # the job is unfinished still, and is taken up again
                     log.exception("slice.failed", job_id=job, slice=number)
                     again = 1.0
@@ -240,3 +259,8 @@ class FleetWorker(FleetQueue):
 def key_of(job_id: JobId, number: int) -> str:
     """The task key of a job's slice."""
     return f"{job_id}/{number}"
+
+
+def arguments_of(job_id: JobId, number: int, order: str | None = None) -> tuple[object, ...]:
+    """The arguments of a slice's task, which its successors inherit. Those without traces have none for `order`, as in older versions."""
+    return (str(job_id), number) if order is None else (str(job_id), number, order)

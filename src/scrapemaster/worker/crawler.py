@@ -16,8 +16,9 @@ from typing import BinaryIO
 import structlog
 import uvloop
 
-from scrapemaster.bootstrap import crawler_app, flight_recorder, only_one
+from scrapemaster.bootstrap import crawler_app
 from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.data_folder import flight_recorder, only_one
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.events import Event
 from scrapemaster.logs import set_up_logs
@@ -77,7 +78,7 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
                     if isinstance(message, Wake | Deliver):
                         app.dispatcher.poke()
                     if isinstance(message, Wake):
-                        await queue.wake(message.job_id, message.priority)
+                        await queue.take_up(message.job_id, message.priority, message.order)
                 stop.set()
 
             async def beat() -> None:

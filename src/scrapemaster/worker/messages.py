@@ -10,10 +10,11 @@ from scrapemaster.domain.job import Priority
 
 
 class Wake(msgspec.Struct, frozen=True, tag="wake"):
-    """To the crawler: this job wants attention."""
+    """To the crawler: this job wants attention. `order` is the traceparent of what ordered it, where there are traces."""
 
     job_id: JobId
     priority: Priority
+    order: str | None = None
 
 
 class Deliver(msgspec.Struct, frozen=True, tag="deliver"):

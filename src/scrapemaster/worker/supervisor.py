@@ -12,10 +12,11 @@ import time
 import structlog
 
 from scrapemaster import __version__
-from scrapemaster.bootstrap import flight_recorder
+from scrapemaster.data_folder import flight_recorder
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Priority
 from scrapemaster.domain.worker import Figures, WorkerReport
+from scrapemaster.ports.tracing import NoTracer, Tracer, Work
 from scrapemaster.services.watchers import Watchers
 from scrapemaster.settings import Settings, settings_environment
 from scrapemaster.worker.messages import Alive, Deliver, Happened, Wake, from_line, to_line
@@ -37,8 +38,9 @@ class CrawlerProcess:
     `watchers` hear of what it tells of.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracer: Tracer | None = None) -> None:
         self._settings = settings
+        self._tracer = tracer or NoTracer()
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._alive_at = 0.0
@@ -110,7 +112,9 @@ class CrawlerProcess:
 
     async def wake(self, job_id: JobId, priority: Priority) -> None:
         """See `ports.queue.Queue`. A message that is lost costs a second: the sweep finds the job."""
-        await self._tell(Wake(job_id, priority))
+        facts = {"scrapemaster.job_id": job_id, "scrapemaster.priority": priority.value}
+        with self._tracer.span(Work.WAKE, "wake", facts) as span:
+            await self._tell(Wake(job_id, priority, span.traceparent))
 
     async def nudge(self) -> None:
         """See `ports.webhooks.Courier`."""

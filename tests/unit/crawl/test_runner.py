@@ -4,16 +4,23 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from scrapemaster.crawl.isolation import Isolation
-from scrapemaster.crawl.runner import SliceRunner
+from scrapemaster.crawl.runner import JOINED_SECONDS, SliceRunner
 from scrapemaster.domain.errors import GiveUpPage
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.sqlite.store import SqliteStore
+from scrapemaster.tracing import OtelTracer
 
 URL = "http://site/a"
+ORDER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Site:
@@ -83,10 +90,10 @@ async def a_job(folder, site):
         await store.close()
 
 
-async def run_to_the_end(store, site, job):
+async def run_to_the_end(store, site, job, **options):
     isolation = Isolation()
-    runner = SliceRunner(store, lambda _: site, Events(), isolation)
-    while (again := await runner.run(job.id)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
+    runner = SliceRunner(store, lambda _: site, Events(), isolation, **options)
+    while (again := await runner.run(job.id, order=ORDER)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
         await asyncio.sleep(again)
     await runner.close()
     await isolation.close()
@@ -117,3 +124,27 @@ async def test_the_time_of_failed_pages_is_counted_too(tmp_path):
         done = await run_to_the_end(store, site, job)
 
         assert (done.status, done.counters.fetch_ms) == (JobStatus.FAILED, 1_500)
+
+
+@pytest.mark.parametrize(("age", "joins"), [(JOINED_SECONDS / 2, True), (JOINED_SECONDS * 2, False)])
+async def test_the_slices_of_a_job_s_first_minute_are_in_the_trace_of_its_order(tmp_path, age, joins):
+    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    async with a_job(tmp_path, Site()) as (store, job):
+        await store.jobs.transition(job.id, JobStatus.RUNNING, now=time.time() - age)
+
+        await run_to_the_end(store, Site(), job, tracer=OtelTracer(provider))
+
+    fetch, part = kept.get_finished_spans()
+    order = int(ORDER[3:35], 16)
+    assert (part.context.trace_id == order) is joins
+    assert [link.context.trace_id for link in part.links] == ([] if joins else [order])
+    assert dict(part.attributes) == {
+        "scrapemaster.job_id": job.id,
+        "scrapemaster.slice": 0,
+        "scrapemaster.engine": "http",
+        "scrapemaster.pages": 1,
+        "scrapemaster.rows": 0,
+    }
+    assert (fetch.name, fetch.parent.span_id) == ("fetch", part.context.span_id)
+    assert fetch.status.description == "http_404"

@@ -31,7 +31,7 @@ from scrapemaster.storage.mongo.results import result_documents
 from scrapemaster.storage.mongo.series import write_point
 
 OVER = frozenset(str(status) for status in TERMINAL)
-_FIELDS = {**LEDGER_FIELDS, **DIARY_FIELDS, "compared": 1, "fill": 1, "started_at": 1, "created_at": 1}
+_FIELDS = {**LEDGER_FIELDS, **DIARY_FIELDS, "compared": 1, "fill": 1, "created_at": 1, "started_at": 1}
 
 
 @dataclass(slots=True)

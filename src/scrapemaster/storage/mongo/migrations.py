@@ -1,6 +1,6 @@
 """The schema: collections, their indexes, and the version they are at.
 
-Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`, `artefacts`, `artefact_chunks`) have ids that begin with the job's prefix, and so can be split into
+Rows of a job (`requests`, `troubled`, `results`, `job_log`, `page_marks`, `series`, `artefacts`, `artefact_chunks`) have ids that begin with the job's prefix, and so can be split into
 ranges of `_id` over shards. Their fields have short names, as every row repeats them:
 
     requests   k: rank and number, u: URL, d: depth; or, for the other name of a page, o: the key of the request it is of

@@ -36,6 +36,7 @@ from scrapemaster.storage.mongo.keys import (
 )
 from scrapemaster.storage.mongo.ledger import Ledger
 from scrapemaster.storage.mongo.results import all_parts, row_documents, with_parts
+from scrapemaster.storage.mongo.series import point_document, point_of_document
 
 #: Documents read at once.
 _AT_ONCE = 2_000
@@ -83,6 +84,8 @@ async def put(  # noqa: PLR0917 -- a part of a transaction, by position
         ]
     elif kind is Kind.LOG:
         name, documents = "job_log", [line_document(prefix, one) for one in records]
+    elif kind is Kind.SERIES:
+        name, documents = "series", [point_document(prefix, one) for one in records]
     elif kind is Kind.ARTEFACTS:
         name = "artefacts"
         documents = [artefact_document(row_id(prefix, one.no), one.artefact) for one in records]
@@ -162,6 +165,7 @@ def _chunk_of(document: Document) -> ArtefactChunk:
 #: The kinds that are one document each: where they are, their ids, and what each is.
 _ALIKE: Mapping[Kind, tuple[str, Callable[[bytes], Document], Callable[[Document], Any]]] = {
     Kind.LOG: ("job_log", span, line_of),
+    Kind.SERIES: ("series", span, point_of_document),
     Kind.PAGE_MARKS: (
         "page_marks",
         _by_mark,

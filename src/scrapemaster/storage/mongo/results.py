@@ -16,7 +16,7 @@ from scrapemaster.storage.mongo.keys import LAST, bytes_of, number_of, prefix_of
 _PART = 12 * 1024 * 1024
 #: Bytes of items after which a batch of a stream ends.
 _BATCH_BYTES = 4 * 1024 * 1024
-#: Rows that a search looks at together.
+#: Rows that a search reads at once.
 _SEARCHED = 2_000
 
 
@@ -33,22 +33,22 @@ class MongoResults:
     async def search(
         self, job: JobId, text: str, *, after: int = 0, limit: int = 100, scan: int = 100_000
     ) -> tuple[list[Result], int | None]:
-        """See the port. Rows are looked at here: the server cannot look into bytes."""
-        # As JSON has it, without the quotes: the data are encoded the same way. Only ASCII letters have a lower case in bytes.
-        wanted, plain = orjson.dumps(text)[1:-1].lower(), bytes_of(text).lower()
-        found: list[Result] = []
-        last, end = after, after + scan
-        while last < end and len(found) < limit:
-            rows = await self._rows(job, last, min(_SEARCHED, end - last), _BATCH_BYTES)
+        """See the port."""
+        # As JSON has it, without the quotes: the data are encoded the same way. `lower` of bytes is that of ASCII letters.
+        wanted, plain = orjson.dumps(text)[1:-1].lower(), text.encode().lower()
+        found, place, end = list[Result](), after, after + scan
+        while place < end:
+            rows = await self._rows(job, place, min(_SEARCHED, end - place), _BATCH_BYTES)
             if not rows:
                 return found, None
             for row in rows:
-                last = row.seq
-                if wanted in row.data.lower() or plain in bytes_of(row.url).lower():
+                place = row.seq
+                if wanted in row.data.lower() or plain in row.url.encode().lower():
                     found.append(row)
                     if len(found) == limit:
+                        end = place
                         break
-        return found, last if await self._rows(job, last, 1) else None
+        return found, place if await self._rows(job, place, 1) else None
 
     async def total(self, job: JobId) -> int:
         """See the port."""

@@ -31,6 +31,7 @@ from scrapemaster.domain.moving import (
     RevokedToken,
 )
 from scrapemaster.domain.rendering import Artefact, ArtefactKind
+from scrapemaster.domain.series import Point
 from scrapemaster.ports.moving import Batch, Place
 from scrapemaster.storage.sqlite.api_keys import COLUMNS as KEY_COLUMNS
 from scrapemaster.storage.sqlite.api_keys import FIELDS as KEY_FIELDS
@@ -52,6 +53,7 @@ from scrapemaster.storage.sqlite.proxies import COLUMNS as PROXY_COLUMNS
 from scrapemaster.storage.sqlite.proxies import HEALTH_COLUMNS, health_of, proxy_of
 from scrapemaster.storage.sqlite.schedules import COLUMNS as SCHEDULE_COLUMNS
 from scrapemaster.storage.sqlite.schedules import schedule_of
+from scrapemaster.storage.sqlite.series import COLUMNS as POINT_COLUMNS
 from scrapemaster.storage.sqlite.store import SqliteStore
 from scrapemaster.storage.sqlite.webhooks import COLUMNS as ENDPOINT_COLUMNS
 from scrapemaster.storage.sqlite.webhooks import endpoint_of
@@ -186,7 +188,9 @@ class SqliteMoveSource:
         figures = f"SELECT {_COUNTED[kind]} FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?"
         return int((await self._rows(figures, job))[0][0])
 
-    def _of_job(self, kind: Kind, number: int, after: Place) -> AsyncIterator[Batch]:
+    def _of_job(  # noqa: PLR0911 -- one for each kind
+        self, kind: Kind, number: int, after: Place
+    ) -> AsyncIterator[Batch]:
         first, end = first_key(number), end_key(number)
         start = first if after is None else after
         if kind is Kind.JOBS:
@@ -211,6 +215,14 @@ class SqliteMoveSource:
                 (end,),
                 start,
                 lambda row: LogLine(row[0] - first, row[1], LogLevel(row[2]), LogEvent(row[3]), row[4]),
+            )
+        if kind is Kind.SERIES:
+            return self._batches(
+                f"SELECT at << 32 | seconds AS place, {POINT_COLUMNS} FROM series "
+                f"WHERE job = ?1 AND place > ?2 ORDER BY at, seconds LIMIT {_RECORDS}",
+                (number,),
+                -1 if after is None else after,
+                lambda row: Point(*row[1:]),
             )
         if kind is Kind.ARTEFACTS:
             return self._batches(

@@ -9,10 +9,10 @@ from scrapemaster.domain.series import Point
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.keys import job_number
 
-_COLUMNS = "at, seconds, ok, redirected, refused, broken, silent, items, bytes, fetch_ms, slowest_ms"
+COLUMNS = "at, seconds, ok, redirected, refused, broken, silent, items, bytes, fetch_ms, slowest_ms"
 _ADDED = "ok redirected refused broken silent items bytes fetch_ms".split()
 _WRITE = (
-    f"INSERT INTO series (job, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    f"INSERT INTO series (job, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     f"ON CONFLICT (job, at, seconds) DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _ADDED)}, "
     "slowest_ms = max(slowest_ms, excluded.slowest_ms)"
 )
@@ -32,7 +32,7 @@ class SqliteSeries:
             if number is None:
                 return []
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM series WHERE job = ? ORDER BY at, seconds", (number,)
+                f"SELECT {COLUMNS} FROM series WHERE job = ? ORDER BY at, seconds", (number,)
             )
             return [Point(*row) for row in rows]
 
