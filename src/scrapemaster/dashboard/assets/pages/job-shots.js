@@ -1,29 +1,34 @@
 // Screenshots and other files that a browser made of the pages.
 import { html, useEffect, useState } from "../app/ui.js";
-import { get, request } from "../app/api.js";
+import { download, list, request } from "../app/api.js";
+import { bare, count } from "../app/format.js";
 import { useLoad } from "../app/load.js";
+import { Button } from "../parts/button.js";
 import { Empty, Waiting, Wrong } from "../parts/states.js";
+import { tell } from "../parts/toast.js";
 
 export function Shots({ job }) {
-  const { data, error, reload } = useLoad((signal) => get(`/jobs/${job.id}/artefacts`, {}, signal).catch((problem) => { if (problem.status === 404) return []; throw problem; }), [job.id]);
-  const all = Array.isArray(data) ? data : data?.artefacts ?? [];
-  if (error) return html`<div class="card"><${Wrong} error=${error} onRetry=${reload} /></div>`;
+  const { data, error, reload } = useLoad((signal) => list(`/jobs/${job.id}/artefacts`, { limit: 60 }, signal), [job.id, job.status]);
+  if (error && !data) return html`<div class="card"><${Wrong} error=${error} onRetry=${reload} /></div>`;
   if (!data) return html`<div class="card"><${Waiting} /></div>`;
-  if (!all.length) return html`<div class="card"><${Empty} icon="image" title="No screenshots">Jobs of the browser engine with <code>config.browser.screenshot</code> keep one of each page.<//></div>`;
-  return html`<div class="shots">${all.map((one) => html`<${Shot} key=${one.id ?? one.name} job=${job} one=${one} />`)}</div>`;
+  if (!data.total) return html`<div class="card"><${Empty} icon="image" title="No screenshots">Jobs of the browser engine keep one of each page where “Screenshot” is on.<//></div>`;
+  return html`<div class="shots">${data.rows.map((one) => html`<${Shot} key=${one.id} one=${one} />`)}</div>${data.total > data.rows.length && html`<p class="soft">${count(data.rows.length)} of ${count(data.total)} are shown; the API has them all.</p>`}`;
 }
 
-function Shot({ job, one }) {
+/** A picture is asked for with the token, and so shown from memory; a document is saved. */
+function Shot({ one }) {
   const [address, setAddress] = useState("");
-  const id = one.id ?? one.name;
+  const picture = one.media_type.startsWith("image/");
   useEffect(() => {
+    if (!picture) return undefined;
     const stop = new AbortController();
     let made = "";
-    request("GET", `/jobs/${job.id}/artefacts/${encodeURIComponent(id)}`, { signal: stop.signal })
+    request("GET", `/artefacts/${one.id}`, { signal: stop.signal })
       .then((answer) => answer.blob())
-      .then((blob) => { if (blob.type.startsWith("image/")) { made = URL.createObjectURL(blob); setAddress(made); } })
+      .then((blob) => setAddress((made = URL.createObjectURL(blob))))
       .catch(() => {});
     return () => { stop.abort(); if (made) URL.revokeObjectURL(made); };
-  }, [id]);
-  return html`<figure class="card shot">${address && html`<a href=${address} target="_blank" rel="noopener"><img src=${address} alt=${`Screenshot of ${one.url ?? id}`} loading="lazy" /></a>`}<figcaption class="cut">${one.url ?? id}</figcaption></figure>`;
+  }, [one.id]);
+  return html`<figure class="card shot">${picture ? address && html`<img src=${address} alt=${`Screenshot of ${one.url}`} />` : html`<div class="paper">PDF</div>`}
+    <figcaption><span class="cut" title=${one.url}>${bare(one.url)}</span><${Button} kind="quiet" small icon="down" label=${`Save the ${one.kind} of ${one.url}`} onClick=${() => tell(download(`/artefacts/${one.id}`))} /></figcaption></figure>`;
 }

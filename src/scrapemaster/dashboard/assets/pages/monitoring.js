@@ -3,8 +3,9 @@ import { html, useEffect } from "../app/ui.js";
 import { get } from "../app/api.js";
 import { useCell } from "../app/cell.js";
 import { features } from "../app/features.js";
-import { compact, count, percent } from "../app/format.js";
+import { compact, count, percent, plural } from "../app/format.js";
 import { useLoad } from "../app/load.js";
+import { isAdmin } from "../app/session.js";
 import { Titlebar } from "../app/shell.js";
 import { counts } from "../app/watch.js";
 import { Waiting, Wrong } from "../parts/states.js";
@@ -42,7 +43,7 @@ export function Monitoring() {
       <section class="card padded stack" aria-label="Jobs by state"><h2>Jobs by state</h2>${figures && html`<${Shares} counts=${figures.status_counts} />`}</section>
       <section class="card padded stack" aria-label="Health"><h2>Health</h2>${system.error && !system.data ? html`<p class="bad">${system.error.message}</p>` : system.data ? html`<ul class="health">${Object.entries(PARTS).filter(([id]) => id in system.data).map(([id, name]) => html`<li key=${id}><span>${name}</span>
         <span class=${`status ${system.data[id]}`}><i></i>${{ healthy: "Healthy", unhealthy: "Does not answer", embedded: "Built in" }[system.data[id]] ?? system.data[id]}</span></li>`)}</ul><p class="faint">Looked at <${Ago} at=${system.data.timestamp} />.</p>` : html`<${Waiting} rows=${4} />`}</section>
-      ${can.workers && html`<${Workers} />`}
+      ${can.workers && isAdmin() && html`<${Workers} />`}
       <section class="card padded stack" aria-label="Proxies"><h2>Proxies</h2>${proxies.data?.total_proxies ? html`<ul class="health">${Object.entries(proxies.data.by_status).map(([id, one]) => html`<li key=${id}><span class=${`status ${id}`}><i></i>${id}</span><span class="figure">${count(one.count)}</span>
         <span class="soft figure">${one.avg_success_rate} % succeed</span></li>`)}</ul>` : html`<p class="soft">${proxies.error ? proxies.error.message : "The pool is empty: jobs go out directly, or by a proxy of their own."}</p>`}</section>
     </div>`;
@@ -60,7 +61,7 @@ function Shares({ counts: by }) {
 
 function Workers() {
   const { data, error } = useAgain("/monitoring/workers");
-  const workers = Array.isArray(data) ? data : data?.workers ?? [];
+  const workers = data ?? [];
   return html`<section class="card padded stack" aria-label="Workers"><h2>Workers</h2>${error ? html`<p class="soft">${error.status === 403 ? "Shown to admins." : error.message}</p>` : !data ? html`<${Waiting} rows=${3} />`
-    : workers.length === 0 ? html`<p class="soft">No worker has told of itself.</p>` : html`<ul class="health">${workers.map((one) => html`<li key=${one.id ?? one.name}><span class="mono cut">${one.name ?? one.id}</span><span class="soft">${one.jobs !== undefined ? `${one.jobs} jobs` : ""}</span><span class="soft"><${Ago} at=${one.last_seen ?? one.seen_at ?? null} /></span></li>`)}</ul>`}</section>`;
+    : workers.length === 0 ? html`<p class="soft">No worker has told of itself.</p>` : html`<ul class="health">${workers.map((one) => html`<li key=${one.id}><span class="cut" title=${one.id}>${one.host} <span class="faint mono">${one.pid}</span></span><span class="soft figure">${one.pages_per_second} pages/s</span><span class="soft figure">${plural(one.slices, "job")}</span></li>`)}</ul>`}</section>`;
 }

@@ -130,7 +130,7 @@ function Bench({ first }) {
     ${problem && html`<div class="note bad" role="alert"><${Icon} name="warn" /><div>${problem.problems.length > 1 ? html`<ul>${problem.problems.map((one) => html`<li>${one.loc.filter((part) => part !== "body").join(".")}: ${one.msg}</li>`)}</ul>` : problem.message}</div></div>`}
     <form class="addressbar" onSubmit=${(event) => { event.preventDefault(); load(); }}>
       <div class="search big"><${Icon} name="globe" /><input type="text" inputmode="url" aria-label="Address of the page" placeholder="https://example.com/products" value=${draft.url} autocapitalize="none" spellcheck="false" autofocus=${!first.url} onInput=${(event) => change({ url: event.target.value })} /></div>
-      <select aria-label="Engine" onChange=${(event) => change({ engine: event.target.value })}>${[["auto", "Auto"], ["http", "HTTP"], ...(can.browser ? [["browser", "Browser"], ["scrapy", "Scrapy"]] : [])].map(([id, name]) => html`<option key=${id} value=${id} selected=${id === draft.engine}>${name}</option>`)}</select>
+      <select aria-label="Engine" onChange=${(event) => change({ engine: event.target.value })}>${[["auto", "Auto"], ["http", "HTTP"], ...(can.browser ? [["browser", "Browser"]] : []), ...(can.scrapy ? [["scrapy", "Scrapy"]] : [])].map(([id, name]) => html`<option key=${id} value=${id} selected=${id === draft.engine}>${name}</option>`)}</select>
       <${Button} type="submit" busy=${look.loading} icon="target">Load the page<//></form>
     <div class="bench">
       <${Stage} look=${look.page} loading=${look.loading} error=${look.error} marks=${marks} onPick=${onPick} onCounts=${setCounts} command=${command} onRetry=${load} />

@@ -14,6 +14,10 @@ export const CRONS = [["0 * * * *", "every hour"], ["0 6 * * *", "every day at 6
 export function Options({ draft, paging, onChange, can }) {
   const { config } = draft;
   const set = (changes) => onChange({ config: { ...config, ...changes } });
+  const setBrowser = (changes) => {
+    const browser = Object.fromEntries(Object.entries({ ...config.browser, ...changes }).filter(([, value]) => value !== "" && value !== false));
+    set({ browser: Object.keys(browser).length ? browser : null });
+  };
   const pairs = (value) => (typeof value === "string" ? value : Object.entries(value ?? {}).map(([name, one]) => `${name}: ${one}`).join("\n"));
   const paired = (text) => Object.fromEntries(text.split("\n").map((line) => line.split(/:(.*)/s).slice(0, 2).map((part) => part.trim())).filter(([name, value]) => name && value !== undefined));
   const followsList = paging && config.follow_links && (config.include ?? []).includes(paging);
@@ -59,6 +63,12 @@ export function Options({ draft, paging, onChange, can }) {
         <${Check} label="Refuse invalid certificates" checked=${config.verify_tls !== false} onChange=${(on) => set({ verify_tls: on })} />
         <${Check} label="Read sitemaps" checked=${config.sitemap ?? false} onChange=${(sitemap) => set({ sitemap })} /></div>
     <//>
+    ${draft.engine === "browser" && html`<${Part} icon="image" title="Browser" note=${config.browser?.screenshot ? "with screenshots" : "no screenshots"} open>
+      <${Choice} label="A page is there" value=${config.browser?.wait_until ?? ""} options=${[["", "as usual"], ["domcontentloaded", "when it is parsed"], ["load", "when it is loaded"], ["networkidle", "when nothing is asked for any more"]]} onChange=${(text) => setBrowser({ wait_until: text })} />
+      <${Text} label="And has" value=${typeof config.browser?.wait_for === "string" ? config.browser.wait_for : ""} placeholder=".product" hint="A selector to wait for" class="mono" onInput=${(text) => setBrowser({ wait_for: text })} />
+      <${Choice} label="Screenshot" value=${String(config.browser?.screenshot || "")} options=${[["", "none"], ["viewport", "of the window"], ["full", "of the whole page"]]} onChange=${(text) => setBrowser({ screenshot: text })} />
+      <div class="full checks"><${Check} label="Scroll to the end" checked=${Boolean(config.browser?.scroll)} onChange=${(on) => setBrowser({ scroll: on })} /><${Check} label="Keep a PDF of each page" checked=${Boolean(config.browser?.pdf)} onChange=${(on) => setBrowser({ pdf: on })} /></div>
+    <//>`}
     <${Part} icon="book" title="What is kept" note=${(config.formats ?? ["data"]).join(", ")}>
       <fieldset class="full"><legend>Of each page</legend><div class="checks">${FORMATS.map((format) => html`<${Check} key=${format} label=${format} checked=${(config.formats ?? ["data"]).includes(format)}
         onChange=${(on) => { const now = config.formats ?? ["data"]; const next = on ? [...now, format] : now.filter((one) => one !== format); set({ formats: next.length === 1 && next[0] === "data" ? null : next.length ? next : null }); }} />`)}</div></fieldset>
