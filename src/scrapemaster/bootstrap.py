@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scrapemaster import __version__
 from scrapemaster.crawl.isolation import Isolation
@@ -47,8 +48,6 @@ from scrapemaster.ports.tracing import Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.webhooks import Courier
 from scrapemaster.ports.workers import Workers
-from scrapemaster.queueing.docket_queue import DocketQueue
-from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker
 from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.artefacts import ArtefactService
@@ -78,6 +77,11 @@ from scrapemaster.storage.sqlite.store import SqliteStore
 
 #: Seconds that a crawler, whose service was stopped a moment ago, may still need to end.
 _CRAWLER_SECONDS = 10.0
+
+
+if TYPE_CHECKING:
+    from scrapemaster.queueing.docket_queue import DocketQueue
+    from scrapemaster.queueing.fleet_queue import FleetWorker
 
 
 @dataclass(slots=True, frozen=True)
@@ -273,6 +277,8 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
 @contextlib.asynccontextmanager
 async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder) -> AsyncIterator[CrawlerApp]:
     """The parts of a crawler process; the queue is to be entered by the caller."""
+    from scrapemaster.queueing.docket_queue import DocketQueue  # noqa: PLC0415 -- heavy, and not for API processes
+
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "crawler"))
         engines = build_engines(settings, build_proxies(settings, store))
@@ -406,6 +412,8 @@ async def fleet_crawler_app(
     settings: Settings, worker: str, recorder: Recorder | None
 ) -> AsyncIterator[CrawlerApp]:
     """The parts of a fleet's worker of that name; the queue is to be entered by the caller."""
+    from scrapemaster.queueing.fleet_queue import FleetWorker  # noqa: PLC0415 -- heavy, and for fleets alone
+
     url, started_at = redis_url_of(settings), time.time()
 
     def hear(event: Event) -> None:
@@ -454,6 +462,8 @@ async def fleet_crawler_app(
 @contextlib.asynccontextmanager
 async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The parts of a fleet's API process."""
+    from scrapemaster.queueing.fleet_queue import FleetQueue  # noqa: PLC0415 -- heavy, and for fleets alone
+
     url = redis_url_of(settings)
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "api"))

@@ -1,6 +1,7 @@
 """The API does what its OpenAPI document says, whatever it is sent."""
 
 import json
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -58,9 +59,17 @@ def document(service):
 
 
 def test_methods_a_path_does_not_have_are_refused_with_those_it_has(service):
-    for template, operations in document(service)["paths"].items():
-        url = service.base.removesuffix("/api/v1") + template.replace("{", "").replace("}", "")
-        documented = {name.upper() for name in operations}
+    paths = document(service)["paths"]
+    for template in paths:
+        path = template.replace("{", "").replace("}", "")
+        url = service.base.removesuffix("/api/v1") + path
+        # A path may be that of two templates: /jobs/bulk is one of /jobs/{job_id}, too.
+        documented = {
+            name.upper()
+            for other, operations in paths.items()
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", other), path)
+            for name in operations
+        }
         for method in {"TRACE", "OPTIONS", "PUT", "PROPFIND", "HEAD"} - documented:
             answer = service.http.request(method, url, timeout=30)
             assert answer.status_code == 405, (method, url)

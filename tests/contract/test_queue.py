@@ -53,7 +53,7 @@ class Recorder:
         self.gate.set()
 
     async def runs_reach(self, count):
-        async with asyncio.timeout(30), self.ran:
+        async with asyncio.timeout(90), self.ran:
             await self.ran.wait_for(lambda: len(self.runs) >= count)
 
 

@@ -204,7 +204,7 @@ def test_the_list_of_jobs_follows_them_and_acts_on_many(browser, service):
         assert [service.http.get(f"{service.base}/jobs/{job['id']}").status_code for job in jobs] == [404] * 3
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 def test_no_page_breaks_a_rule_of_accessibility_or_of_security(browser, service, addresses, scheme):
     broken = {}
     with visiting(browser, service, color_scheme=scheme, reduced_motion="reduce") as visit:

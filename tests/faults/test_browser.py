@@ -158,6 +158,7 @@ async def test_a_browser_that_ends_under_its_pages_is_replaced_and_they_are_load
     assert site.hits["/slow"] == 6
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("which", ["browser", "driver"])
 async def test_a_browser_or_driver_that_hangs_is_replaced(engine, site, which):
     pages = source(engine, site.url("/page"), timeout=5.0)
@@ -348,6 +349,7 @@ def test_H48_a_job_that_is_cancelled_and_a_service_that_stops_leave_no_process()
         wait_gone(below)
 
 
+@pytest.mark.soak
 async def test_memory_comes_back_to_what_it_was_after_a_hundred_pages():
     engine = make_engine(recycle_pages=50)
     levels = {}

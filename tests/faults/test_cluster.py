@@ -30,6 +30,7 @@ def assert_every_page_once(cluster, crawl):
     assert crawl.rows == cluster.expected()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_three_workers_crawl_thirty_hosts_and_each_host_sees_its_delay_kept(cluster):
     delay = 0.1
@@ -45,6 +46,7 @@ def test_three_workers_crawl_thirty_hosts_and_each_host_sees_its_delay_kept(clus
     assert min(sum(of_host) for of_host in crawl.gaps.values()) >= (PAGES - 2) * delay
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["redis", "mongo"])
 def test_H44_a_part_that_cannot_be_reached_for_a_while_loses_nothing(cluster, part):

@@ -31,6 +31,7 @@ def spread(fleet, count):
     return until(lambda: sum(worker["slices"] > 0 for worker in fleet.seen_workers()) == count)
 
 
+@pytest.mark.soak
 def test_two_workers_share_one_job(redis_server):
     with tree(3_000, delay=0.05) as url, Fleet(redis_server.url, 2) as fleet:
         job = fleet.create(**crawl_order(url))
@@ -40,6 +41,7 @@ def test_two_workers_share_one_job(redis_server):
         assert_every_row_once(fleet, job["id"], 3_000)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("verb", ["pause", "cancel"])
 def test_pausing_and_cancelling_reach_all_slices(redis_server, verb):
     with tree(100_000, delay=0.05) as url, Fleet(redis_server.url, 2) as fleet:
@@ -221,6 +223,7 @@ def test_H41_no_process_outlives_its_parent(redis_server):
         assert all(gone(pid, 30) for pid in children)
 
 
+@pytest.mark.soak
 def test_H41_a_process_that_dies_is_started_again(redis_server):
     with Fleet(redis_server.url, 1) as fleet:
         (before,) = children_of(fleet._process.pid)
@@ -231,6 +234,7 @@ def test_H41_a_process_that_dies_is_started_again(redis_server):
         fleet._wait_ready()
 
 
+@pytest.mark.soak
 def test_the_delay_of_a_host_holds_over_jobs_and_workers(redis_server):
     delay, count = 0.2, 40
     with Recorder() as site, Fleet(redis_server.url, 2) as fleet:
@@ -251,6 +255,7 @@ def test_the_delay_of_a_host_holds_over_jobs_and_workers(redis_server):
     assert min(later - earlier for earlier, later in itertools.pairwise(arrivals)) >= delay / 2
 
 
+@pytest.mark.soak
 def test_the_concurrency_of_a_host_holds_over_jobs_and_workers(redis_server):
     with (
         Recorder(delay=0.05) as site,
@@ -269,6 +274,7 @@ def test_the_concurrency_of_a_host_holds_over_jobs_and_workers(redis_server):
     assert site.most <= 5
 
 
+@pytest.mark.soak
 def test_a_job_ends_for_those_who_wait_at_any_api_process(redis_server):
     with tree(300, delay=0.01) as url, Fleet(redis_server.url, 1, apis=3) as fleet:
         for _ in range(3):
@@ -276,6 +282,7 @@ def test_a_job_ends_for_those_who_wait_at_any_api_process(redis_server):
             assert fleet.job(job["id"], wait=60)["status"] == "completed"
 
 
+@pytest.mark.soak
 def test_any_api_process_has_the_figures_of_the_whole_fleet(redis_server):
     with tree(500, delay=0.02) as url, Fleet(redis_server.url, 2, apis=2) as fleet:
         job = fleet.create(**crawl_order(url))
@@ -312,6 +319,7 @@ def test_a_fleet_without_redis_says_what_to_set(command, tmp_path):
     assert "SCRAPEMASTER_REDIS_URL is not set" in ended.stderr
 
 
+@pytest.mark.soak
 def test_a_redis_with_a_password_is_used_and_the_password_said_nowhere(capfd):
     with RedisServer("--requirepass", "open-sesame") as server:
         url = f"redis://:open-sesame@127.0.0.1:{server.port}/3"

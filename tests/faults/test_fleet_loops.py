@@ -42,6 +42,7 @@ def all_delivered(fleet, deliveries, count):
     until(lambda: states() == {"delivered": count}, 180)
 
 
+@pytest.mark.soak
 def test_three_workers_send_each_message_once(redis_server):
     with tree(10) as site, receiver() as target, Fleet(redis_server.url, 3) as fleet:
         deliveries = register(fleet, target.url("/ok"))
@@ -69,6 +70,7 @@ def test_H41_messages_of_workers_that_are_killed_are_sent_under_their_ids(redis_
     assert len({message.id for message in target.messages}) == len(jobs)
 
 
+@pytest.mark.soak
 def test_H41_runs_that_are_due_are_made_once_by_three_workers_that_are_killed(redis_server):
     count, chance = 40, random.Random(45)
     with Fleet(redis_server.url, 3) as fleet:
@@ -114,6 +116,7 @@ def test_H47_a_worker_that_hangs_at_a_page_is_replaced_and_the_page_alone_is_bla
         recorder.close()
 
 
+@pytest.mark.soak
 def test_H41_what_a_killed_worker_held_is_worked_on_as_soon_as_it_is_back(redis_server, capfd):
     with tree(400, delay=0.1) as url, Fleet(redis_server.url, 1, SCRAPEMASTER_LOG_FORMAT="json") as fleet:
         job = fleet.create(**crawl_order(url, concurrency=4))

@@ -62,6 +62,7 @@ def test_H44_the_health_of_mongodb_is_told_to_who_has_a_token(both, mongo_server
     assert max(down, up) < 2 * 3.0
 
 
+@pytest.mark.soak
 def test_H44_mongodb_killed_in_mid_crawl_holds_all_up_and_loses_no_row(both, mongo_server):
     with tree(PAGES, delay=0.01) as url, both(2) as fleet:
         job = fleet.create(**crawl_order(url))

@@ -92,6 +92,7 @@ def test_H44_a_mongod_killed_in_mid_crawl_loses_and_doubles_no_row():
         assert parts["mongodb"] == "healthy"
 
 
+@pytest.mark.soak
 def test_H44_step_downs_and_a_frozen_mongod_in_mid_crawl_cost_time_and_no_row():
     with (
         own_server() as mongod,

@@ -32,6 +32,7 @@ def test_a_job_runs_on_two_workers_over_tls_with_user_and_password(secured):
         assert fleet.system()["redis"] == "healthy"
 
 
+@pytest.mark.soak
 def test_a_fleet_goes_on_when_its_redis_with_tls_was_killed(secured):
     with tree(1_000, delay=0.05) as url, Fleet(secured.url, 2) as fleet:
         job = fleet.create(**crawl_order(url))

@@ -4,10 +4,10 @@ import pytest
 import requests
 from benchmarks.service import Service
 
-from servers.stores import STORES, settings_for
+from servers.stores import ALSO_MONGO, settings_for
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=ALSO_MONGO)
 def running(request):
     """A service of this module's own, over each store."""
     with settings_for(request.param) as settings, Service(**settings) as service:

@@ -11,12 +11,12 @@ import requests
 from benchmarks.service import PASSWORD, Service
 from benchmarks.tree import tree
 
-from servers.stores import STORES, settings_for
+from servers.stores import ALSO_MONGO, settings_for
 
 THEIRS = "a good password"
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=ALSO_MONGO)
 def service(request):
     with settings_for(request.param) as settings, Service(**settings) as running:
         yield running

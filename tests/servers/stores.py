@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
+import pytest
 from pymongo import MongoClient
 
 from servers.mongo import database_url
 
 STORES = ("sqlite", "mongo")
+#: The same where the second is told apart by nothing that the contract suite of the stores would not find.
+ALSO_MONGO = ("sqlite", pytest.param("mongo", marks=pytest.mark.soak))
 
 
 @contextmanager

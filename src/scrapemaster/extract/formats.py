@@ -7,7 +7,6 @@ from typing import Any
 
 from scrapemaster.domain.url import join_url
 from scrapemaster.extract.document import Document
-from scrapemaster.extract.markdown import markdown_of
 from scrapemaster.extract.structured import structured_item
 
 #: The format that is the selectors' own.
@@ -27,8 +26,14 @@ def _links(document: Document) -> list[str]:
     return list(found)
 
 
+def _markdown(document: Document) -> str:
+    from scrapemaster.extract.markdown import markdown_of  # noqa: PLC0415 -- heavy, and seldom asked for
+
+    return markdown_of(document) if document.kind == "html" else ""
+
+
 _FORMATS: Mapping[str, Callable[[Document], Any]] = {
-    "markdown": lambda document: markdown_of(document) if document.kind == "html" else "",
+    "markdown": _markdown,
     "html": lambda document: document.text,
     "links": _links,
     "structured": structured_item,
