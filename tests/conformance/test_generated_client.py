@@ -1,6 +1,7 @@
 """A client made by a public generator from the OpenAPI document does the main job."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -57,10 +58,18 @@ def client(tools, service, tmp_path_factory):
     document.write_bytes(
         service.http.get(service.base.replace("/api/v1", "/api/openapi.json"), timeout=30).content
     )
+    # To this generator a file is a file when it is called an octet-stream.
+    config = folder / "config.json"
+    files = ("application/pdf", "image/png")
+    config.write_text(
+        json.dumps({"content_type_overrides": dict.fromkeys(files, "application/octet-stream")})
+    )
     done = subprocess.run(
         [
             tools / "openapi-python-client",
             "generate",
+            "--config",
+            config,
             "--path",
             document,
             "--meta",

@@ -224,6 +224,7 @@ def test_no_page_breaks_a_rule_of_accessibility_or_of_security(browser, service,
     assert {address: found for address, found in broken.items() if found} == {}
 
 
+@pytest.mark.soak
 def test_dialogs_menus_and_the_workbench_break_no_rule_either(browser, service, seen, shop):
     with visiting(browser, service, reduced_motion="reduce") as visit:
         page = visit.sign_in("admin", PASSWORD)

@@ -53,6 +53,7 @@ def test_three_workers_send_each_message_once(redis_server):
     assert Counter(message.data["id"] for message in target.messages) == Counter(jobs)
 
 
+@pytest.mark.soak
 def test_H41_messages_of_workers_that_are_killed_are_sent_under_their_ids(redis_server):
     chance = random.Random(44)
     with tree(10) as site, receiver() as target, Fleet(redis_server.url, 3) as fleet:

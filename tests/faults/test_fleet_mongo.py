@@ -34,6 +34,7 @@ def both(redis_server, mongo_server):
     return make
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("limit", ["off", "1000000/hour"])
 def test_H44_the_health_of_mongodb_is_told_to_who_has_a_token(both, mongo_server, limit):
     with both(1, SCRAPEMASTER_RATE_LIMIT=limit) as fleet:

@@ -233,7 +233,7 @@ async def test_what_is_under_way_when_the_loop_stops_is_due_at_once_for_the_next
     monkeypatch.setattr(module, "_GRACE", 0.05)
     endpoint = make_endpoint(url=target.url("/hold"))
     await store.webhooks.add(endpoint)
-    await store.webhooks.post(make_delivery(endpoint, due_at=clock()))
+    await store.webhooks.post(make_delivery(endpoint, created_at=clock(), due_at=clock()))
     running = asyncio.create_task(
         Dispatcher(store.webhooks, WebhookSender(EgressPolicy(LOOPBACK)), clock=clock).run()
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
 
 from scrapemaster.api.metrics import CONTENT_TYPE, Metrics
 from scrapemaster.api.security import Services
@@ -12,7 +11,12 @@ from scrapemaster.domain.errors import RedisUnavailable
 router = APIRouter(tags=["health"])
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Figures for Prometheus")
+@router.get(
+    "/metrics",
+    response_class=Response,
+    summary="Figures for Prometheus",
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request, app: Services) -> Response:
     """Requests, jobs and crawling in Prometheus's text format; those of all processes of a fleet. `SCRAPEMASTER_METRICS` switches it off."""
     counted: Metrics = request.app.state.metrics
