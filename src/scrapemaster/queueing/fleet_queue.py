@@ -103,7 +103,8 @@ class FleetQueue:
 
     def _task_for(self, _priority: Priority) -> Callable[..., Awaitable[None]]:
         async def slice_(job: str, number: int, _order: str | None = None) -> None:
-            raise NotImplementedError(f"slice {number} of {job}: this process runs no slices")
+            # Docket adds a task by its function. This one only lends it name and signature: no worker is started here that would run it.
+            raise RuntimeError(f"slice {number} of {job}: this process runs no slices")
 
         return slice_
 
