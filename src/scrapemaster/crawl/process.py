@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from random import Random
 
 from scrapemaster.crawl.extraction import Found, work_on
@@ -29,9 +30,10 @@ _PASSING = frozenset({"blocked", "challenge"})
 class PageWork:
     """Fetches and extracts the pages of one run."""
 
-    def __init__(self, run: Run, rng: Random) -> None:
+    def __init__(self, run: Run, rng: Random, clock: Callable[[], float] = time.time) -> None:
         self._run = run
         self._rng = rng
+        self._clock = clock
         config = run.job.config
         self._max_retries = config.max_retries
         self._follow = config.follow_links
@@ -56,7 +58,9 @@ class PageWork:
         """The outcome of a request that ended in `error`; what the server sent with it may say more."""
         if error.page is not None and (barrier := barrier_of(error.page, leased.url)) is not None:
             error = error_of(error.page, barrier)
-        return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
+        return outcome_of_error(
+            leased, error, max_retries=self._max_retries, now=self._clock(), rng=self._rng
+        )
 
     async def outcome_of_page(self, leased: Leased, page: Page) -> Outcome:
         """What a fetched page yields: rows and links, or the reason why it is skipped or no page at all."""

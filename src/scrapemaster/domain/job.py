@@ -160,7 +160,7 @@ class Job:
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     `fill`: in how many of the items each selector had a value,
-    by its dotted name; without those that never had one.
+    by its dotted name; without those that never had one. `traceparent` names what ordered it to who traces, where anybody does.
     """
 
     id: JobId
@@ -195,6 +195,7 @@ class Job:
     retry_of: JobId | None = None
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
+    traceparent: str | None = None
 
     @property
     def adaptive(self) -> bool:
