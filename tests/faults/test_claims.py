@@ -46,7 +46,9 @@ def unheard(why):
 async def test_H50_who_embeds_a_service_is_alone_and_processes_of_a_fleet_are_together(claims):
     async with claims.held(ONE, unheard):
         for claim in (OTHER, WORKERS[0]):
-            with pytest.raises(StoreBroken, match="another ScrapeMaster service .on ada, process 1. is using"):
+            with pytest.raises(
+                StoreBroken, match="another ScrapeMaster service .on ada, process 1. is using"
+            ):
                 await claims.enter(claim)
     async with claims.held(WORKERS[0], unheard), claims.held(WORKERS[1], unheard):
         with pytest.raises(StoreBroken, match="a fleet of ScrapeMaster .on eve"):

@@ -67,7 +67,7 @@ def test_H43_a_full_disk_pauses_jobs_with_the_reason_and_they_go_on_when_there_i
 
         for one in (job, other):
             assert_every_row_once(service, one["id"], PAGES)
-        until(lambda: (disk / "data" / "reserve").exists())
+        until((disk / "data" / "reserve").exists)
 
 
 def stopped(service, job_id):

@@ -99,7 +99,7 @@ class Fleet(Service):
         for process in (*self.workers, self._process):
             if process is not None:
                 try:
-                    process.wait(timeout=15)
+                    process.wait(timeout=90)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     raise
