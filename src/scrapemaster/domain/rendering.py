@@ -47,7 +47,8 @@ class Rendering:
     """A job's `config.browser`.
 
     `wait_for` is a selector, or milliseconds. `scroll` is how many screens to scroll down at most, 0 for none; the end of the page ends it
-    earlier. `screenshot` is "" for none, `viewport` or `full`.
+    earlier. `screenshot` is "" for none, `viewport` or `full`. `settle` is for how many seconds at most a page may go on loading after `wait_until`,
+    until its traffic has been quiet for half a second; running out of them is no failure.
     """
 
     wait_until: str = "load"
@@ -59,6 +60,12 @@ class Rendering:
     pdf: bool = False
     width: int = 1_280
     height: int = 720
+    settle: float = 0.0
+
+    @property
+    def demanding(self) -> bool:
+        """Whether it asks for something that only a browser does."""
+        return bool(self.wait_for is not None or self.scroll or self.actions or self.screenshot or self.pdf)
 
 
 class ArtefactKind(StrEnum):
