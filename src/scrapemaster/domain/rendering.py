@@ -13,6 +13,10 @@ from scrapemaster.domain.ids import ArtefactId, JobId
 BLOCKED_BY_DEFAULT = ("image", "media", "font")
 
 
+#: `wait_until`: as `load`, and then until the page has stopped loading by itself.
+SETTLED = "settled"
+
+
 class ActionType(StrEnum):
     """What can be done on a page."""
 
@@ -47,8 +51,7 @@ class Rendering:
     """A job's `config.browser`.
 
     `wait_for` is a selector, or milliseconds. `scroll` is how many screens to scroll down at most, 0 for none; the end of the page ends it
-    earlier. `screenshot` is "" for none, `viewport` or `full`. `settle` is for how many seconds at most a page may go on loading after `wait_until`,
-    until its traffic has been quiet for half a second; running out of them is no failure.
+    earlier. `screenshot` is "" for none, `viewport` or `full`.
     """
 
     wait_until: str = "load"
@@ -60,7 +63,6 @@ class Rendering:
     pdf: bool = False
     width: int = 1_280
     height: int = 720
-    settle: float = 0.0
 
     @property
     def demanding(self) -> bool:

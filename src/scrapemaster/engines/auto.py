@@ -10,11 +10,9 @@ from dataclasses import replace
 from scrapemaster.domain.errors import GiveUpPage, UserError
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.page import Page
+from scrapemaster.domain.rendering import SETTLED
 from scrapemaster.engines.browser import BrowserEngine, BrowserPageSource
 from scrapemaster.engines.http import HttpEngine, HttpPageSource
-
-#: Seconds that a page may go on loading after its `load` event, as long as it does load: many applications ask for their data then.
-SETTLE_SECONDS = 5.0
 
 
 class AutoEngine:
@@ -48,8 +46,9 @@ class AutoPageSource:
         self, job: Job, plain: HttpPageSource, browser: BrowserEngine | None, lacking: str | None = None
     ) -> None:
         rendering = job.config.browser
-        if rendering.wait_for is None:
-            rendering = replace(rendering, settle=SETTLE_SECONDS)
+        if rendering.wait_for is None and rendering.wait_until == "load":
+            # Many applications ask for their data after the `load` event, and nobody said what they show then.
+            rendering = replace(rendering, wait_until=SETTLED)
         self.lacking = lacking
         self._job = replace(job, config=replace(job.config, browser=rendering, impersonate=None))
         self._plain = plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
@@ -37,8 +36,6 @@ async def perform(tab: Tab, rendering: Rendering) -> list[Capture]:
         await asyncio.sleep(rendering.wait_for / 1_000)
     elif rendering.wait_for is not None:
         await _wait_for(tab, rendering.wait_for, None, "wait_for")
-    if rendering.settle:
-        await _settle(tab, rendering.settle)
     if rendering.scroll:
         await _scroll(tab, rendering.scroll)
     for number, action in enumerate(rendering.actions):
@@ -52,14 +49,6 @@ async def perform(tab: Tab, rendering: Rendering) -> list[Capture]:
     if rendering.pdf:
         captures.append(_bounded(ArtefactKind.PDF, await tab.pdf(print_background=True)))
     return captures
-
-
-async def _settle(tab: Tab, seconds: float) -> None:
-    """Let a page load what it asked for after its `load` event."""
-    from playwright.async_api import TimeoutError as TooLong  # noqa: PLC0415 -- an extra, and heavy
-
-    with contextlib.suppress(TooLong):
-        await tab.wait_for_load_state("networkidle", timeout=seconds * 1_000)
 
 
 async def _act(tab: Tab, action: Action, where: str, captures: list[Capture]) -> None:

@@ -64,7 +64,7 @@ export function Options({ draft, paging, onChange, can }) {
         <${Check} label="Read sitemaps" checked=${config.sitemap ?? false} onChange=${(sitemap) => set({ sitemap })} /></div>
     <//>
     ${draft.engine === "browser" && html`<${Part} icon="image" title="Browser" note=${config.browser?.screenshot ? "with screenshots" : "no screenshots"} open>
-      <${Choice} label="A page is there" value=${config.browser?.wait_until ?? ""} options=${[["", "as usual"], ["domcontentloaded", "when it is parsed"], ["load", "when it is loaded"], ["networkidle", "when nothing is asked for any more"]]} onChange=${(text) => setBrowser({ wait_until: text })} />
+      <${Choice} label="A page is there" value=${config.browser?.wait_until ?? ""} options=${[["", "as usual"], ["domcontentloaded", "when it is parsed"], ["load", "when it is loaded"], ["settled", "when it has stopped loading"], ["networkidle", "when nothing is asked for any more"]]} onChange=${(text) => setBrowser({ wait_until: text })} />
       <${Text} label="And has" value=${typeof config.browser?.wait_for === "string" ? config.browser.wait_for : ""} placeholder=".product" hint="A selector to wait for" class="mono" onInput=${(text) => setBrowser({ wait_for: text })} />
       <${Choice} label="Screenshot" value=${String(config.browser?.screenshot || "")} options=${[["", "none"], ["viewport", "of the window"], ["full", "of the whole page"]]} onChange=${(text) => setBrowser({ screenshot: text })} />
       <div class="full checks"><${Check} label="Scroll to the end" checked=${Boolean(config.browser?.scroll)} onChange=${(on) => setBrowser({ scroll: on })} /><${Check} label="Keep a PDF of each page" checked=${Boolean(config.browser?.pdf)} onChange=${(on) => setBrowser({ pdf: on })} /></div>
