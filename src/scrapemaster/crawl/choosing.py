@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from scrapemaster.crawl.comparison import changed
+from scrapemaster.crawl.extraction import Found
 from scrapemaster.crawl.process import Attempt, PageWork
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.verdict import UNASKED_REASONS
@@ -22,6 +23,7 @@ from scrapemaster.domain.escalation import (
     section_of,
 )
 from scrapemaster.domain.outcome import Outcome
+from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.selector import names_of
 from scrapemaster.domain.took import Expense, Took
@@ -56,7 +58,8 @@ class ChoosingWork:
         if first.step is Step.RENDER and self._source.lacking is None:
             return await self._straight(leased, first, Lesson(host, section, "", Finding.DIRECT), took)
         plain = await self._plain(leased, took)
-        signs = self._signs(plain)
+        reason = None if plain.error is None else plain.error.reason
+        signs = signs_of_plain(plain.page, plain.found, reason, self._names)
         if first.step is Step.RENDER:
             choice, trial = first, None
         else:
@@ -75,16 +78,6 @@ class ChoosingWork:
         elif signs.scripts or (plain.error is None and section in self._lore.of(host).sections):
             self._learn(took, lesson)
         return await self._outcome(leased, plain, took)
-
-    def _signs(self, plain: Attempt) -> Signs:
-        """What a plain page shows."""
-        page, found, error = plain.page, plain.found, plain.error
-        if error is not None and (barrier := _BARRIERS.get(error.reason)) is not None:
-            return Signs(str(barrier), scripts=True, suspicion=barrier)
-        if page is None or found is None or (error is not None and error.reason != "script_shell"):
-            return Signs("")
-        signs = signs_of(page, found.items, self._names - found.fill.keys() if found.items else self._names)
-        return signs if error is None else replace(signs, scripts=True, suspicion=Reason.SCRIPT_SHELL)
 
     async def _straight(self, leased: Leased, choice: Choice, lesson: Lesson, took: Took) -> Outcome:
         """Render a page without asking for it plainly first."""
@@ -165,6 +158,18 @@ class ChoosingWork:
         if outcome.reason is not None:
             evidence = {**(evidence or {}), "engine": took.engine, "engine_reason": str(took.why)}
         return replace(outcome, took=took, elapsed=elapsed, body_bytes=size, evidence=evidence)
+
+
+def signs_of_plain(
+    page: Page | None, found: Found | None, reason: str | None, names: frozenset[str]
+) -> Signs:
+    """What a plain page shows that yielded what was `found`, or came to an error with this `reason`; `names` are the selectors'."""
+    if reason is not None and (barrier := _BARRIERS.get(reason)) is not None:
+        return Signs(str(barrier), scripts=True, suspicion=barrier)
+    if page is None or found is None or reason not in {None, "script_shell"}:
+        return Signs("")
+    signs = signs_of(page, found.items, names - found.fill.keys() if found.items else names)
+    return signs if reason is None else replace(signs, scripts=True, suspicion=Reason.SCRIPT_SHELL)
 
 
 def _enter(expense: Expense, attempt: Attempt) -> None:

@@ -11,7 +11,7 @@ a section that goes straight to the browser is asked for plainly again now and t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -233,8 +233,8 @@ def suspicion_of(suspicions: Iterable[Reason]) -> Reason | None:
 def learnt(lore: HostLore, lesson: Lesson) -> HostLore:
     """What is known of a host after one more lesson."""
     looks, sections = dict(lore.looks), dict(lore.sections)
-    section = _section_after(sections.pop(lesson.section, SectionLore()), lesson.finding)
-    if section != SectionLore():
+    section = _section_after(sections.pop(lesson.section, _NOTHING), lesson.finding)
+    if section is not _NOTHING:
         sections[lesson.section] = section
     if lesson.look:
         looks[lesson.look] = _look_after(looks.pop(lesson.look, LookLore()), lesson.finding)
@@ -249,10 +249,14 @@ def all_learnt(hosts: Mapping[str, HostLore], lessons: Iterable[Lesson]) -> dict
     return _latest(known, HOSTS)
 
 
+#: What is known of a section that says nothing for a browser.
+_NOTHING = SectionLore()
+
+
 def _look_after(look: LookLore, finding: Finding) -> LookLore:
     match finding:
         case Finding.KEPT:
-            return replace(look, since=look.since + 1)
+            return LookLore(look.same, look.changed, look.since + 1)
         case Finding.SAME:
             same = look.same + 1
             return LookLore(same, look.changed and same < RECOVERY, 0)
@@ -265,12 +269,12 @@ def _look_after(look: LookLore, finding: Finding) -> LookLore:
 def _section_after(section: SectionLore, finding: Finding) -> SectionLore:
     match finding:
         case Finding.KEPT | Finding.SAME:
-            return SectionLore()
+            return _NOTHING
         case Finding.CHANGED:
             again = section.needed >= STREAK and section.direct > 0
             return SectionLore(section.needed + 1, 0, section.confirmed + again)
         case Finding.DIRECT:
-            return replace(section, direct=section.direct + 1)
+            return SectionLore(section.needed, section.direct + 1, section.confirmed)
 
 
 def _latest(known: dict[str, _Known], most: int) -> dict[str, _Known]:

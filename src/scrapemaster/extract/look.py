@@ -75,9 +75,11 @@ def signs_of(page: Page, rows: Sequence[bytes], empty: Collection[str]) -> Signs
 
 
 def is_shell(page: Page) -> bool:
-    """Whether a page with scripts has hardly anything to show but the place that they fill."""
+    """Whether a page has hardly anything to show but the place that scripts fill."""
     if shell_of(page) is not None:
         return True
+    if next(_scripts(page.body), None) is None:
+        return False
     if len(page.body) > _SHELL_BYTES:
         return False
     source = decode(page.body, page.headers.get("content-type", ""))
