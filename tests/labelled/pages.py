@@ -316,7 +316,4 @@ def all_sites():
     sites += [corrected(app) for app in ("react", "vue", "svelte")]
     sites += [make(app) for make in (shells, shell_lists) for app in BUILT]
     sites += [skeletons(app) for app in ("react", "vue", "angular")]
-    for site in sites:
-        for app, script in BUILT.items():
-            site.replies[f"/{app}.js"] = Reply(script, "text/javascript")
     return sites

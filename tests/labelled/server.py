@@ -5,7 +5,9 @@ import itertools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from labelled.pages import CHALLENGE
+from labelled.pages import BUILT, CHALLENGE, Reply
+
+APPLICATIONS = {f"/{app}.js": Reply(script, "text/javascript") for app, script in BUILT.items()}
 
 
 class Running:
@@ -22,7 +24,7 @@ class Running:
             def do_GET(self):
                 path = self.path.partition("?")[0]
                 hits[path] = hits.get(path, 0) + 1
-                reply, status = site.replies.get(path), 200
+                reply, status = site.replies.get(path) or APPLICATIONS.get(path), 200
                 body, kind = b"not here", "text/plain"
                 if reply is None:
                     status = 404

@@ -33,7 +33,7 @@ def test_a_page_without_a_script_that_runs_has_no_look(body, kind):
 @pytest.mark.parametrize(
     "script",
     ["<script>1</script>", "<SCRIPT SRC=a.js></SCRIPT>", "<script type=module src=a.js>", "<script type='text/javascript'>",
-     "<script type=\"\">1", "<body onload=start()>", '<meta http-equiv="refresh" content="0;url=/x">'],
+     '<script type="">1', "<body onload=start()>", '<meta http-equiv="refresh" content="0;url=/x">'],
 )  # fmt: skip
 def test_what_makes_a_browser_act_is_seen(script):
     assert signs(script + LINKS + TEXT).scripts
