@@ -63,7 +63,8 @@ export function Options({ draft, paging, onChange, can }) {
         <${Check} label="Refuse invalid certificates" checked=${config.verify_tls !== false} onChange=${(on) => set({ verify_tls: on })} />
         <${Check} label="Read sitemaps" checked=${config.sitemap ?? false} onChange=${(sitemap) => set({ sitemap })} /></div>
     <//>
-    ${draft.engine === "browser" && html`<${Part} icon="image" title="Browser" note=${config.browser?.screenshot ? "with screenshots" : "no screenshots"} open>
+    ${(draft.engine === "browser" || (draft.engine === "auto" && can.browser)) && html`<${Part} icon="image" title="Browser" note=${config.browser?.screenshot ? "with screenshots" : draft.engine === "auto" ? "where a page needs it" : "no screenshots"} open=${draft.engine === "browser"}>
+      ${draft.engine === "auto" && html`<p class="full soft">Auto asks plainly first, and renders the pages that need it. Whatever only a browser does has all of them rendered.</p>`}
       <${Choice} label="A page is there" value=${config.browser?.wait_until ?? ""} options=${[["", "as usual"], ["domcontentloaded", "when it is parsed"], ["load", "when it is loaded"], ["settled", "when it has stopped loading"], ["networkidle", "when nothing is asked for any more"]]} onChange=${(text) => setBrowser({ wait_until: text })} />
       <${Text} label="And has" value=${typeof config.browser?.wait_for === "string" ? config.browser.wait_for : ""} placeholder=".product" hint="A selector to wait for" class="mono" onInput=${(text) => setBrowser({ wait_for: text })} />
       <${Choice} label="Screenshot" value=${String(config.browser?.screenshot || "")} options=${[["", "none"], ["viewport", "of the window"], ["full", "of the whole page"]]} onChange=${(text) => setBrowser({ screenshot: text })} />
