@@ -22,7 +22,6 @@ __all__ = [
     "preview_view",
     "progress_view",
     "schedule_view",
-    "way_view",
 ]
 
 #: What a `progress` event tells of a job.
@@ -117,14 +116,6 @@ def _error_view(error: PreviewError | None) -> dict[str, Any] | None:
         "status": error.status,
         "evidence": None if error.evidence is None else dict(error.evidence),
     }
-
-
-def way_view(way: str | None, engine: str | None) -> dict[str, str | None]:
-    """The engine that a row's page came from, and why; `engine` is the job's, where there was no choice."""
-    if way is None:
-        return {"engine_used": engine, "engine_reason": None}
-    used, _, why = way.partition("/")
-    return {"engine_used": used, "engine_reason": why}
 
 
 def failed_page_view(page: FailedPage) -> dict[str, Any]:

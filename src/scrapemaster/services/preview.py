@@ -184,7 +184,7 @@ class PreviewService:
             choice = on_plain_page(signs, HostLore(), more=False)
             if job.config.browser.demanding:
                 choice = Choice(Step.RENDER, Reason.ORDERED)
-            plain.engine, plain.reason = "http", choice.why
+            plain.reason, plain.engine = choice.why, "http"
             if choice.step is Step.PLAIN:
                 return plain
             if source.lacking is not None:

@@ -29,6 +29,7 @@ from scrapemaster.domain.escalation import (
     suspicion_of,
 )
 
+unhurried = settings(deadline=None)
 SUSPICIONS = (Reason.CHALLENGE, Reason.BLOCKED, Reason.SCRIPT_SHELL, Reason.PLACEHOLDERS, Reason.FIELDS_EMPTY)
 looks = st.sampled_from(["a", "b", "c"])
 signs = st.builds(
@@ -51,6 +52,7 @@ def taught(finding, times, look="a"):
     return [Lesson("h", "", look, finding)] * times
 
 
+@unhurried
 @given(st.booleans(), lessons)
 def test_a_page_on_which_nothing_runs_is_never_rendered(more, history):
     choice = on_plain_page(Signs(""), known(history), more=more)
@@ -58,6 +60,7 @@ def test_a_page_on_which_nothing_runs_is_never_rendered(more, history):
     assert choice == Choice(Step.PLAIN, Reason.NO_SCRIPTS)
 
 
+@unhurried
 @given(signs, st.booleans())
 def test_of_an_unknown_host_a_suspect_is_rendered_and_a_complete_page_only_for_the_sake_of_others(sign, more):
     choice = on_plain_page(sign, HostLore(), more=more)
@@ -69,6 +72,7 @@ def test_of_an_unknown_host_a_suspect_is_rendered_and_a_complete_page_only_for_t
         assert choice.sample is more
 
 
+@unhurried
 @given(signs, lessons, st.booleans())
 def test_a_choice_has_a_reason_of_its_engine(sign, history, more):
     choice = on_plain_page(sign, known(history), more=more)
@@ -78,6 +82,7 @@ def test_a_choice_has_a_reason_of_its_engine(sign, history, more):
     assert (after_rendering(choice, changed=True).why in PLAIN_REASONS) == (choice.step is Step.PLAIN)
 
 
+@unhurried
 @given(signs, lessons)
 def test_what_rendering_changed_a_moment_ago_is_rendered(sign, history):
     lore = learnt(known(history), Lesson("h", "", sign.look, Finding.CHANGED))
@@ -85,6 +90,7 @@ def test_what_rendering_changed_a_moment_ago_is_rendered(sign, history):
     assert on_plain_page(sign, lore, more=False).step is Step.RENDER
 
 
+@unhurried
 @given(signs, lessons)
 def test_what_rendering_keeps_leaving_as_it_is_is_not_rendered(sign, history):
     lore = known(history)
@@ -103,6 +109,7 @@ def test_a_suspect_is_trusted_after_more_proofs_than_a_complete_page():
     assert on_plain_page(suspect, known(taught(Finding.SAME, SUSPECT_PROOFS)), more=True).step is Step.PLAIN
 
 
+@unhurried
 @given(st.integers(1, 30), st.booleans())
 def test_a_trusted_look_is_checked_again_after_so_many_pages_and_each_time_later(checks, suspect):
     sign = Signs("a", scripts=True, suspicion=Reason.FIELDS_EMPTY if suspect else None)
@@ -144,6 +151,7 @@ def test_a_section_whose_pages_all_need_a_browser_goes_straight_there_and_is_ask
     assert before_asking(lore, "blog", ordered=False).step is Step.PLAIN
 
 
+@unhurried
 @given(lessons, st.sampled_from([Finding.KEPT, Finding.SAME]))
 def test_one_page_that_needs_no_browser_ends_going_straight_there(history, finding):
     lore = learnt(known(history), Lesson("h", "shop", "a", finding))
@@ -151,11 +159,13 @@ def test_one_page_that_needs_no_browser_ends_going_straight_there(history, findi
     assert before_asking(lore, "shop", ordered=False).step is Step.PLAIN
 
 
+@unhurried
 @given(lessons, st.sampled_from(["", "shop"]))
 def test_what_only_a_browser_does_goes_straight_to_it(history, section):
     assert before_asking(known(history), section, ordered=True) == Choice(Step.RENDER, Reason.ORDERED)
 
 
+@unhurried
 @given(
     st.lists(
         st.builds(

@@ -11,8 +11,8 @@ from scrapemaster.api.routers.jobs import JobPath, as_json
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.results import ResultsAnswer
 from scrapemaster.api.security import CallerHere, Services
-from scrapemaster.api.views import way_view
 from scrapemaster.domain.ids import JobId
+from scrapemaster.export.rows import choice_of
 from scrapemaster.export.timestamps import iso
 
 router = APIRouter(prefix="/results", tags=["results"], responses=UNAUTHENTICATED)
@@ -67,7 +67,7 @@ async def page(
                     "url": row.url,
                     "data": orjson.Fragment(row.data),
                     "scraped_at": iso(row.scraped_at),
-                    **way_view(row.way, found.engine),
+                    **(choice_of(row) or {"engine_used": found.engine, "engine_reason": None}),
                 }
                 for row in found.rows
             ],
