@@ -30,14 +30,16 @@ _SHELL_BYTES = 64 * 1024
 _ROWS, _ROW_BYTES = 20, 8_192
 
 #: Types of scripts that run (https://html.spec.whatwg.org/#prepare-the-script-element); others are data.
-_TYPE = re2.compile(rb"""(?i)\stype\s*=\s*["']?([^"'\s>;]*)""")
+_TYPE = re.compile(rb"""(?i)\stype\s*=\s*["']?([^"'\s>;]*)""")
 _RUNS = frozenset(
     b"module text/javascript application/javascript application/x-javascript text/ecmascript application/ecmascript".split()
 ) | {b""}
-_SOURCE = re2.compile(rb"""(?i)\ssrc\s*=\s*["']?([^"'\s>?#]+)""")
-_ID = re2.compile(rb"""(?i)\sid\s*=\s*["']?([^"'\s>]+)""")
-#: What else makes a browser do something by itself.
-_ALIVE = (b"onload=", b'http-equiv="refresh"', b"http-equiv=refresh")
+_SOURCE = re.compile(rb"""(?i)\ssrc\s*=\s*["']?([^"'\s>?#]+)""")
+_ID = re.compile(rb"""(?i)\sid\s*=\s*["']?([^"'\s>]+)""")
+#: What else makes a browser do something by itself, within so many bytes.
+_ALIVE = ((b"onload=", 64 * 1024), (b'http-equiv="refresh"', 8_192), (b"http-equiv=refresh", 8_192))
+#: Bytes within which a page that shouts its tags has its first script.
+_SHOUTING = 8_192
 #: Elements that applications are put into.
 _APPLICATION = re.compile(
     r"<(?:app-root|(?:div|main)\b[^<>]*\bid=[\"']?(?:root|app|application|__next|__nuxt|___gatsby|svelte|react-root|q-app)[\"'\s>])",
@@ -56,10 +58,10 @@ def signs_of(page: Page, rows: Sequence[bytes], empty: Collection[str]) -> Signs
     if kind_of(page.headers.get("content-type", ""), body) != "html":
         return Signs("")
     scripts = list(_scripts(body))
-    if not scripts and not any(mark in body for mark in _ALIVE):
+    if not scripts and all(body.find(mark, 0, within) < 0 for mark, within in _ALIVE):
         return Signs("")
     suspicions = []
-    bare = body.count(b"<a ") <= _FEW_LINKS
+    bare = _is_bare(body)
     if bare and is_shell(page):
         suspicions.append(Reason.SCRIPT_SHELL)
     if any(
@@ -88,9 +90,11 @@ def is_shell(page: Page) -> bool:
 
 def _scripts(body: bytes) -> Iterator[bytes]:
     """The scripts of a page that run, each by what it has in common with the same one on other pages: its address, or its `id`."""
-    at = 0
+    at, opening = 0, b"<script"
+    if body.find(b"<SCRIPT", 0, _SHOUTING) >= 0:
+        opening = b"<SCRIPT"
     for _ in range(_MOST_TAGS):
-        at = _next_tag(body, at)
+        at = body.find(opening, at, _WITHIN)
         if at < 0:
             return
         tag = body[at : at + _TAG_BYTES].partition(b">")[0] + b">"
@@ -102,6 +106,11 @@ def _scripts(body: bytes) -> Iterator[bytes]:
         yield name.group(1) if name is not None else b"inline"
 
 
-def _next_tag(body: bytes, at: int) -> int:
-    found = body.find(b"<script", at, _WITHIN)
-    return found if found >= 0 else body.find(b"<SCRIPT", at, _WITHIN)
+def _is_bare(body: bytes) -> bool:
+    """Whether a page has hardly a link."""
+    at = 0
+    for _ in range(_FEW_LINKS + 1):
+        at = body.find(b"<a ", at) + 1
+        if not at:
+            return True
+    return False
