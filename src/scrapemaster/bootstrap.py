@@ -23,6 +23,7 @@ from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
@@ -219,7 +220,7 @@ def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | N
     browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
     engines: dict[EngineName, Engine] = {
         EngineName.HTTP: http,
-        EngineName.AUTO: http,
+        EngineName.AUTO: AutoEngine(http, browser),
         EngineName.BROWSER: browser,
     }
     return Engines(engines, proxies.close)

@@ -18,6 +18,7 @@ from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.sample import FetchSample
 from scrapemaster.crawl.slice import Slice
 from scrapemaster.domain.errors import StoreUnavailable, UserError
+from scrapemaster.domain.escalation import MEANING
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import JobId, uuid7
 from scrapemaster.domain.job import (
@@ -467,6 +468,11 @@ def link_warnings(run: Run) -> list[str]:
         warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
     if run.waited_for:
         warnings.append(f"the job had to wait for proxies, the first time because {run.waited_for}")
+    if run.missed is not None:
+        url, why, lacking = run.missed
+        warnings.append(
+            f"pages were taken as plain HTTP brought them that seem to need a browser, the first {url[:300]} ({MEANING[why]}): {lacking}"
+        )
     return warnings
 
 

@@ -163,6 +163,13 @@ def _refuse_contradictions(config: JobConfig) -> None:
             )
 
 
+def check_engine(engine_for: Callable[[EngineName], Engine], order: JobOrder) -> None:
+    """Raise a `UserError` with a sentence when an order's engine is not there, or lacks what the order needs."""
+    engine_for(order.engine)
+    if order.engine is EngineName.AUTO and order.config.browser.demanding:
+        engine_for(EngineName.BROWSER)
+
+
 class JobService:
     """Use cases of jobs. `sees` is whose jobs the caller may see; None for everybody's."""
 
@@ -188,7 +195,7 @@ class JobService:
 
         It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
         """
-        self._engine_for(order.engine)
+        check_engine(self._engine_for, order)
         # Off the event loop: hostile selectors may take a second to be refused.
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._pool.check(job.config)

@@ -21,6 +21,7 @@ from pydantic import (
 from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.api.schemas.browser import BrowserBody
 from scrapemaster.api.schemas.webhooks import WebhookEvent
+from scrapemaster.domain.escalation import MEANING, Reason
 from scrapemaster.domain.events import EventType
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
 from scrapemaster.domain.webhook import JOB_HOOK_EVENTS
@@ -158,7 +159,9 @@ class ConfigBody(Body):
         examples=[["data", "markdown"]],
     )
     browser: BrowserBody | None = Field(
-        None, description="How the browser engine renders pages; for `engine: browser` alone."
+        None,
+        description="How pages are rendered; for `engine: browser` and `engine: auto`. With `auto`, asking for anything that only a browser "
+        "does (`wait_for`, `scroll`, `actions`, `screenshot`, `pdf`) has every page rendered.",
     )
     adaptive_throttle: StrictBool | None = Field(
         None,
@@ -223,8 +226,8 @@ class JobBody(Body):
     )
     engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
         "auto",
-        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` takes `http`; `scrapy` is not part of "
-        "this version.",
+        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` asks plainly first and takes the browser for "
+        "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` is not part of this version.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -269,8 +272,8 @@ class JobBody(Body):
     @model_validator(mode="after")
     def _engine_has_it(self) -> Self:
         rendered = self.engine in {"browser", "playwright"}
-        if self.config.browser is not None and not rendered:
-            raise ValueError("config.browser says nothing without engine: browser")
+        if self.config.browser is not None and not rendered and self.engine != "auto":
+            raise ValueError("config.browser says nothing without engine: browser or engine: auto")
         if self.config.impersonate is not None and rendered:
             raise ValueError(
                 "config.impersonate says nothing with engine: browser, which is a browser itself"
@@ -315,6 +318,14 @@ class JobBody(Body):
         return hook if self.webhook_secret is None else replace(hook, secret=self.webhook_secret)
 
 
+def _reasons(first: Reason, last: Reason) -> str:
+    """Reasons of the `auto` engine with their meaning, from one to another."""
+    every = list(Reason)
+    return ", ".join(
+        f"`{reason}` ({MEANING[reason]})" for reason in every[every.index(first) : every.index(last) + 1]
+    )
+
+
 class CostAnswer(Answer):
     """What a job took."""
 
@@ -324,6 +335,33 @@ class CostAnswer(Answer):
         "several pages at once.",
         examples=[12.5],
     )
+
+
+class EngineShare(Answer):
+    """What one engine did for a job of `auto`."""
+
+    pages: int = Field(description="Pages whose rows are from it.", examples=[40])
+    reasons: dict[str, int] = Field(
+        description="The same, by the reason for which it was chosen: for `http` "
+        + _reasons(Reason.NO_SCRIPTS, Reason.RENDER_FAILED)
+        + "; for `browser` "
+        + _reasons(Reason.SCRIPT_SHELL, Reason.ORDERED)
+        + ".",
+        examples=[{"script_shell": 38, "challenge": 2}],
+    )
+    fetches: int = Field(
+        description="How often it was asked. A page that came plainly and was then rendered counts in both engines.",
+        examples=[41],
+    )
+    seconds: float = Field(description="Seconds that this took.", examples=[25.1])
+    bytes: int = Field(description="Bytes that came, unpacked.", examples=[804_000])
+
+
+class EnginesAnswer(Answer):
+    """What each engine did for a job of `auto`."""
+
+    http: EngineShare
+    browser: EngineShare
 
 
 class FieldFill(Answer):
@@ -347,7 +385,13 @@ class JobAnswer(Answer):
     tags: list[str]
     meta: dict[str, Any]
     engine: EngineName = Field(description="As asked.")
-    engine_used: str | None = Field(description="Who fetches in fact.", examples=["http"])
+    engine_used: str | None = Field(
+        description="Who fetched in fact. Of `auto`: `http`, `browser` or `http+browser`, null before there is a page.",
+        examples=["http+browser"],
+    )
+    engines: EnginesAnswer | None = Field(
+        description="What `engine: auto` chose; null for the other engines."
+    )
     priority: Priority
     status: JobStatus
     stop_reason: StopReason | None = Field(description="Why it is over.")
@@ -406,6 +450,7 @@ class FailedPageAnswer(Answer):
     at: datetime
     evidence: dict[str, str] | None = Field(
         description="For a page that says it is one and is not (`blocked`, `challenge`, `login_wall`, `empty_body`, "
-        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`.",
+        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`. With `engine: auto`, for every page "
+        "the `engine` it was had by and the `engine_reason`.",
         examples=[None],
     )
