@@ -46,9 +46,10 @@ Ask = Callable[[str], Awaitable[Page]]
 class PageWork:
     """Fetches and extracts the pages of one run."""
 
-    def __init__(self, run: Run, rng: Random) -> None:
+    def __init__(self, run: Run, rng: Random, clock: Callable[[], float] = time.time) -> None:
         self._run = run
         self._rng = rng
+        self._clock = clock
         config = run.job.config
         self._max_retries = config.max_retries
         self._follow = config.follow_links
@@ -105,7 +106,9 @@ class PageWork:
 
     def failure(self, leased: Leased, error: PageError) -> Outcome:
         """The outcome of a request that ended in `error`."""
-        return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
+        return outcome_of_error(
+            leased, error, max_retries=self._max_retries, now=self._clock(), rng=self._rng
+        )
 
     def may_retry(self, leased: Leased, error: PageError) -> bool:
         """Whether a request that ended in `error` is tried again."""
