@@ -14,8 +14,10 @@ from awkward import PAGES, awkward_site, fixed, response
 from scrapemaster.domain.errors import GiveUpPage, RetryPage
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig
+from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -45,7 +47,11 @@ def browser(egress, throttle):
     return BrowserEngine(egress, throttle, PoolRules(pages=4), 16_000_000)
 
 
-ENGINES = {"http": http, "browser": browser}
+def scrapy(egress, throttle):
+    return ScrapyEngine(egress, throttle, ScrapyRules())
+
+
+ENGINES = {"http": http, "browser": browser, "scrapy": scrapy}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -29,6 +29,7 @@ from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.proxy import checked_choice
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.scrapy_settings import applied
 from scrapemaster.domain.series import Point, thinned
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
@@ -85,7 +86,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
             "an incremental job is compared with the last one of its name: give it a name",
             ("config", "incremental"),
         )
-    config = _with_identity(config)
+    config = _with_identity(applied(config))
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -188,7 +189,7 @@ class JobService:
 
         It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
         """
-        self._engine_for(order.engine)
+        self._engine_for(order.engine).accept(order.config)
         # Off the event loop: hostile selectors may take a second to be refused.
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._pool.check(job.config)

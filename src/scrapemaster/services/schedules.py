@@ -60,7 +60,7 @@ class Orders:
     async def check(self, order: JobOrder, owner: UserId) -> None:
         """Raise `InvalidInput`, at `job`, if the order makes no job."""
         try:
-            self._engine_for(order.engine)
+            self._engine_for(order.engine).accept(order.config)
             # Off the event loop: hostile selectors may take a second to be refused.
             job, _ = await asyncio.to_thread(job_of, order, owner, 0.0)
             await self._pool.check(job.config)
@@ -71,7 +71,7 @@ class Orders:
     async def job_of(self, schedule: Schedule, now: float) -> tuple[Job, list[NewRequest]]:
         """The job that the schedule orders; raises `InvalidInput` if it can no longer be made."""
         order = msgspec.convert(schedule.order, JobOrder)
-        self._engine_for(order.engine)
+        self._engine_for(order.engine).accept(order.config)
         job, seeds = await asyncio.to_thread(job_of, order, schedule.owner, now)
         await self._hooks.attach(job, order.hook)
         return replace(job, schedule_id=schedule.id), seeds
