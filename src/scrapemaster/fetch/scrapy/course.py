@@ -159,12 +159,13 @@ class Course:
             ticket.abandon()
         if self._opened.is_set():
             self._downloader_of(crawler).hurry()
-        await crawler.stop_async()
-        _, late = await asyncio.wait([running], timeout=_CLOSE_SECONDS)
+        stopping = asyncio.create_task(crawler.stop_async())
+        _, late = await asyncio.wait([stopping, running], timeout=_CLOSE_SECONDS)
         if late:
-            log.warning("scrapy.closes_slowly")
-            running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+            log.warning("scrapy.closes_slowly", seconds=_CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+        await asyncio.gather(stopping, running, return_exceptions=True)
 
     @property
     def _downloader(self) -> TicketDownloader:

@@ -48,6 +48,7 @@ class FetchHandler(BaseDownloadHandler):
         else:
             request.meta["download_latency"] = page.elapsed
             ticket.page = page
+        ticket.fetched()
         return response_of(page, request)
 
     async def _fetch(self, request: Request, ticket: Ticket) -> Page:

@@ -50,9 +50,12 @@ def url_of(request: Request, ticket: Ticket) -> str:
 
 def response_of(page: Page, request: Request) -> Response:
     """A page as Scrapy's response of the fitting class."""
-    headers = Headers(page.headers)
-    kind = responsetypes.from_args(headers=headers, url=page.url, body=page.body)
-    return kind(page.url, status=page.status, headers=headers, body=page.body, request=request)
+    # All of them are put into Scrapy's form once, by the response itself.
+    telling = {
+        name: page.headers[name] for name in ("content-type", "content-disposition") if name in page.headers
+    }
+    kind = responsetypes.from_args(headers=Headers(telling), url=page.url, body=page.body)
+    return kind(page.url, status=page.status, headers=page.headers, body=page.body, request=request)
 
 
 def page_of(response: Response, ticket: Ticket) -> Page:

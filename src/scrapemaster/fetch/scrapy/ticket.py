@@ -15,6 +15,8 @@ TICKET = "scrapemaster"
 LINK = "scrapemaster_link"
 #: Requests that middlewares may put in the place of one another for one page: Scrapy's own limit of redirects.
 MAX_REQUESTS = 20
+#: Seconds that the work on a page may take once it is fetched. Extraction ends much earlier: who takes so long are components.
+WORK_SECONDS = 300.0
 
 
 class Ticket:
@@ -28,6 +30,7 @@ class Ticket:
         "asked",
         "brought",
         "depth",
+        "deadline",
         "done",
         "ended",
         "fetching",
@@ -48,6 +51,7 @@ class Ticket:
         self.requests = 0
         self.brought = Yielded([], [])
         self.ended = False
+        self.deadline: asyncio.TimerHandle | None = None
         self.fetching: asyncio.Task[Page] | None = None
         self.done: asyncio.Future[Yielded] = asyncio.get_running_loop().create_future()
 
@@ -64,6 +68,13 @@ class Ticket:
         """A request that the spider, or a middleware, made of the page."""
         self.brought.links.append(link)
 
+    def fetched(self) -> None:
+        """What came goes to the middlewares and the spider now, who must not take it for ever."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+        late = GiveUpPage("scrapy_component", f"components were not done with the page after {WORK_SECONDS:g} s")
+        self.deadline = asyncio.get_running_loop().call_later(WORK_SECONDS, self.fail, late, "")
+
     def finish(self) -> None:
         """All is through."""
         if not self.over:
@@ -79,6 +90,8 @@ class Ticket:
 
     def abandon(self) -> None:
         """Nobody waits for it any more."""
+        if self.deadline is not None:
+            self.deadline.cancel()
         if not self.done.cancel() and not self.done.cancelled():
             self.done.exception()  # somebody has seen it
         if self.fetching is not None:
