@@ -40,7 +40,9 @@ PACED = {
     "AUTOTHROTTLE_START_DELAY": 3_600,
     "AUTOTHROTTLE_MAX_DELAY": 3_600,
 }
-PARTS = [name for name, part in vars(scrapy_parts).items() if getattr(part, "__module__", "") == "scrapy_parts"]
+PARTS = [
+    name for name, part in vars(scrapy_parts).items() if getattr(part, "__module__", "") == "scrapy_parts"
+]
 RULES = ScrapyRules(frozenset(f"scrapy_parts.{name}" for name in [*PARTS, "Missing"]), ["PARTS_*"])
 
 
@@ -181,7 +183,7 @@ async def test_middlewares_see_errors_that_they_know(store, engine, site, path, 
     url = path if path.startswith("http") else site.url(path)
     await crawl(store, engine, url, components("DOWNLOADER_MIDDLEWARES", "Late"), **config)
 
-    assert scrapy_parts.CALLS == {seen: 1}
+    assert {seen: 1} == scrapy_parts.CALLS
 
 
 async def test_links_that_a_middleware_leaves_out_may_come_from_another_page_and_its_own_are_followed(
@@ -198,7 +200,7 @@ async def test_an_error_that_a_middleware_takes_is_a_page_without_rows(store, en
     settings = components("SPIDER_MIDDLEWARES", "Forgiving")
     _, _, failures = await crawl(store, engine, site.url("/empty"), settings)
 
-    assert [page.reason for page in failures] == ["scrapy_ignored"]
+    assert [(page.state, page.reason) for page in failures] == [("skipped", "scrapy_dropped")]
 
 
 async def test_pipelines_change_and_drop_rows_in_their_order(store, engine, numbers):
@@ -217,7 +219,12 @@ async def test_pipelines_change_and_drop_rows_in_their_order(store, engine, numb
 async def test_rows_of_a_page_keep_their_order_through_pipelines(store, engine, site):
     settings = components("ITEM_PIPELINES", "Doubling")
     _, rows, _ = await crawl(
-        store, engine, site.url("/json"), settings, {"n": {"selector": "$.n", "type": "jsonpath"}}, item="$.items[*]"
+        store,
+        engine,
+        site.url("/json"),
+        settings,
+        {"n": {"selector": "$.n", "type": "jsonpath"}},
+        item="$.items[*]",
     )
 
     assert [row["doubled"] for row in rows] == [2, 4]

@@ -148,7 +148,7 @@ class PageWork:
             error.elapsed = max([error.elapsed, *(page.elapsed for page in pages)])
             raise
         if not works:
-            raise GiveUpPage("scrapy_ignored", "a component of Scrapy kept the page from being worked on")
+            raise GiveUpPage("scrapy_dropped", "a component of Scrapy kept the page from being worked on")
         worked = works[-1]
         items, fill = [encode_item(item) for item in brought.items], worked.found.fill
         if items != worked.found.items:

@@ -10,10 +10,20 @@ from scrapemaster.domain.request import Leased
 from scrapemaster.fetch.backoff import retry_delay
 
 #: Reasons for which a page is not counted as failed: it was left out by rule.
-SKIP_REASONS = frozenset({"robots_denied", "not_html", "download", "duplicate", "offsite_redirect"})
+SKIP_REASONS = frozenset(
+    {
+        "robots_denied",
+        "not_html",
+        "download",
+        "duplicate",
+        "offsite_redirect",
+        "scrapy_ignored",
+        "scrapy_dropped",
+    }
+)
 #: Reasons for which the server of the page was never asked.
 UNASKED_REASONS = frozenset(
-    {"robots_denied", "egress_denied", "poison", "robots_unreachable", "proxies_exhausted"}
+    {"robots_denied", "egress_denied", "poison", "robots_unreachable", "proxies_exhausted", "scrapy_ignored"}
 )
 #: A request whose worker died this often is not tried again.
 POISON_INTERRUPTIONS = 3

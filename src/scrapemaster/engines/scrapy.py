@@ -93,7 +93,7 @@ class ScrapyPageSource:
         course = self._course or await self._opened()
         _, page = await course.run(url, 0, None)
         if page is None:
-            raise GiveUpPage("scrapy_ignored", "no page came of it")
+            raise GiveUpPage("scrapy_dropped", "a component of Scrapy kept the page back")
         return page
 
     async def spider(self, url: str, depth: int, parse: Parse) -> Yielded:
@@ -126,7 +126,7 @@ class ScrapyPageSource:
         """Scrapy, started once for all pages that come at the same time."""
         if self._opening is None:
             if self._closed:
-                raise RetryPage("interrupted", "the job rests")
+                raise RuntimeError("the page source is closed")
             self._opening = asyncio.create_task(self._start())
         return await asyncio.shield(self._opening)
 

@@ -58,6 +58,7 @@ class FetchHandler(BaseDownloadHandler):
             for name, values in request.headers.items()
         }
         slot = self.crawler.engine.downloader.slots.get(request.meta.get("download_slot", ""))
+        ticket.sent = True
         # In a task of its own, which a slice that ends can cancel without Scrapy losing count of its requests.
         ticket.fetching = asyncio.ensure_future(self._spider.ask(url, headers, slot.delay if slot else 0.0))
         try:

@@ -78,8 +78,8 @@ class PlanSpider(Spider):
         elif isinstance(cause, PageError | PostponePage):
             ticket.fail(cause, "the fetch")
         elif isinstance(error, IgnoreRequest):
-            ticket.fail(
-                GiveUpPage("scrapy_ignored", f"a middleware ignores the page: {error}"), "a middleware"
-            )
+            says = f"a middleware ignores the page: {error}"[:1_000]
+            unasked, asked = GiveUpPage("scrapy_ignored", says), GiveUpPage("scrapy_dropped", says)
+            ticket.fail(asked if ticket.sent else unasked, "a middleware")
         elif isinstance(error, Exception):
             ticket.fail(error, "a middleware")

@@ -23,14 +23,14 @@ class Ticket:
     """One page that somebody waits for. `parse` is what the spider's callback does with it; None when only the page is wanted.
 
     `page` is what was fetched, `refusal` what its status means when that is not 2xx. `ended`: the spider's output came to its end, and
-    the next that the scheduler hears of the request is that all of it was worked on.
+    the next that the scheduler hears of the request is that all of it was worked on. `sent`: the server was asked.
     """
 
     __slots__ = (
         "asked",
         "brought",
-        "depth",
         "deadline",
+        "depth",
         "done",
         "ended",
         "fetching",
@@ -38,6 +38,7 @@ class Ticket:
         "parse",
         "refusal",
         "requests",
+        "sent",
         "url",
     )
 
@@ -49,6 +50,7 @@ class Ticket:
         self.page: Page | None = None
         self.refusal: PageError | None = None
         self.requests = 0
+        self.sent = False
         self.brought = Yielded([], [])
         self.ended = False
         self.deadline: asyncio.TimerHandle | None = None
@@ -72,7 +74,9 @@ class Ticket:
         """What came goes to the middlewares and the spider now, who must not take it for ever."""
         if self.deadline is not None:
             self.deadline.cancel()
-        late = GiveUpPage("scrapy_component", f"components were not done with the page after {WORK_SECONDS:g} s")
+        late = GiveUpPage(
+            "scrapy_component", f"components were not done with the page after {WORK_SECONDS:g} s"
+        )
         self.deadline = asyncio.get_running_loop().call_later(WORK_SECONDS, self.fail, late, "")
 
     def finish(self) -> None:
