@@ -13,12 +13,14 @@ import structlog
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.sample import FetchSample
+from scrapemaster.crawl.spidering import SpideringWork
 from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.url import host_of
 from scrapemaster.domain.worker import Figures
+from scrapemaster.ports.engine import Spidering
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 
@@ -68,6 +70,9 @@ class Slice:
         self._frontier = frontier
         self._jobs = jobs
         self._work = PageWork(run, rng)
+        self._worker: PageWork | SpideringWork = self._work
+        if isinstance(run.source, Spidering):
+            self._worker = SpideringWork(run, run.source, self._work)
         self._deadline = time.monotonic() + seconds
         self._ready: deque[Leased] = deque()
         self._outcomes: list[Outcome] = []
@@ -171,7 +176,7 @@ class Slice:
             try:
                 if await self._postponed(leased):
                     continue
-                outcome = await self._work.work(leased)
+                outcome = await self._worker.work(leased)
             except PostponePage as postponed:
                 self._run.waited_for = str(postponed)
                 await self._put_back(leased, postponed.until)

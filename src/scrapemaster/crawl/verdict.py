@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from scrapemaster.domain.errors import PageError, RetryPage
+from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import Leased
 from scrapemaster.fetch.backoff import retry_delay
@@ -27,6 +27,14 @@ UNASKED_REASONS = frozenset(
 )
 #: A request whose worker died this often is not tried again.
 POISON_INTERRUPTIONS = 3
+
+
+def check_poison(leased: Leased) -> None:
+    """Raise `GiveUpPage` for a request that workers died on too often."""
+    if leased.interruptions >= POISON_INTERRUPTIONS:
+        raise GiveUpPage(
+            "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
+        )
 
 
 def outcome_of_error(
