@@ -90,7 +90,7 @@ def source(engine, url, scrapy_settings=None, **config):
     return engine.open(job)
 
 
-async def crawl(store, engine, url, scrapy_settings=None, selectors=None, **config):
+async def crawl(store, engine, url, scrapy_settings=None, selectors=None, *, running=False, **config):
     """Run a job to its end: the job, its rows in order of their pages, its failed pages."""
     values = {"respect_robots": False, "max_retries": 0, "scrapy_settings": scrapy_settings or {}, **config}
     order = JobOrder([url], JobConfig(**values), selectors or {"t": "title::text"}, EngineName.SCRAPY)
@@ -98,6 +98,8 @@ async def crawl(store, engine, url, scrapy_settings=None, selectors=None, **conf
     isolation = Isolation()
     runner = SliceRunner(store, lambda _: engine, _Silence(), isolation)
     await store.jobs.add(job, seeds)
+    if running:
+        await store.jobs.transition(job.id, JobStatus.RUNNING, now=time.time())
     async with asyncio.timeout(60):
         while (again := await runner.run(job.id)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
             await asyncio.sleep(again)
@@ -314,6 +316,18 @@ async def test_H27_a_path_that_is_not_allowed_is_never_imported(engine, site):
         source(engine, site.url("/"), {"ITEM_PIPELINES": {"this.Module": 1}})
 
     assert "this" not in sys.modules
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["not begun", "begun"])
+async def test_a_job_whose_components_are_not_allowed_any_more_fails_with_a_sentence(store, site, running):
+    strict = ScrapyEngine(EgressPolicy([ip_network("127.0.0.1/32")]), Throttle(32), ScrapyRules())
+    settings = components("ITEM_PIPELINES", "Odd")
+    job, _, _ = await crawl(store, strict, site.url("/page"), settings, running=running)
+    await strict.close()
+
+    assert job.status is JobStatus.FAILED
+    assert "not among the components that the operator allows" in job.error
+    assert site.seen == []
 
 
 async def test_nothing_of_scrapy_is_left_when_its_jobs_are_over(store, engine, numbers):

@@ -95,7 +95,7 @@ class ScrapyRules:
             if rule is not None:
                 _check_value(name, value, rule)
             elif not self._opened(name):
-                raise InvalidInput(self._refusal(name), (*_WHERE, name))
+                raise InvalidInput(self._refusal(name), (*_WHERE, name[:100]))
             if name in COMPONENTS:
                 self._check_components(name, value)
 
