@@ -26,11 +26,13 @@ from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
+from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -161,10 +163,13 @@ def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | N
         idle_seconds=settings.browser_idle_seconds,
     )
     browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
+    scrapy_rules = ScrapyRules(frozenset(settings.scrapy_components), settings.scrapy_settings)
+    scrapy = ScrapyEngine(egress, throttle, scrapy_rules, proxies, adaptive)
     engines: dict[EngineName, Engine] = {
         EngineName.HTTP: http,
         EngineName.AUTO: AutoEngine(http, browser),
         EngineName.BROWSER: browser,
+        EngineName.SCRAPY: scrapy,
     }
     return Engines(engines, proxies.close)
 

@@ -9,7 +9,7 @@ from random import Random
 from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
-from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, outcome_of_error
+from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, check_poison, outcome_of_error
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
@@ -63,10 +63,7 @@ class PageWork:
         """Fetch a page by `ask`, and extract it."""
         attempt = Attempt()
         try:
-            if leased.interruptions >= POISON_INTERRUPTIONS:
-                raise GiveUpPage(
-                    "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
-                )
+            check_poison(leased)
             page = attempt.page = await ask(leased.url)
             attempt.elapsed = page.elapsed
             await self._read(leased, page, attempt)

@@ -208,7 +208,11 @@ class SliceRunner:
             return None
         run = self._runs.take(job_id)
         if run is None:
-            run = self._open(job, self._engine_for(job.engine))
+            try:
+                run = self._open(job, self._engine_for(job.engine))
+            except UserError as error:  # what was allowed, or installed, when it began is not any more
+                await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
+                return None
         if seat.order is None:
             # Who queued it knew nothing of who ordered it.
             seat = replace(seat, order=job.traceparent)

@@ -126,6 +126,7 @@ class JobConfig:
     formats: Sequence[str] = ("data",)
     incremental: bool = False
     adaptive_throttle: bool | None = None
+    scrapy_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)

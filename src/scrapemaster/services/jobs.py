@@ -29,6 +29,7 @@ from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.proxy import checked_choice
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.scrapy_settings import applied
 from scrapemaster.domain.series import Point, thinned
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
@@ -86,7 +87,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
             "an incremental job is compared with the last one of its name: give it a name",
             ("config", "incremental"),
         )
-    config = _with_identity(config)
+    config = _with_identity(applied(config))
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -166,7 +167,7 @@ def _refuse_contradictions(config: JobConfig) -> None:
 
 def check_engine(engine_for: Callable[[EngineName], Engine], order: JobOrder) -> None:
     """Raise a `UserError` with a sentence when an order's engine is not there, or lacks what the order needs."""
-    engine_for(order.engine)
+    engine_for(order.engine).accept(order.config)
     if order.engine is EngineName.AUTO and order.config.browser.demanding:
         engine_for(EngineName.BROWSER)
 
