@@ -11,6 +11,7 @@ from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId, ScheduleId, UserId
 from scrapemaster.domain.rendering import Rendering
 from scrapemaster.domain.selector import Selector
+from scrapemaster.domain.spider import SpiderOrder
 
 
 class JobStatus(StrEnum):
@@ -160,7 +161,7 @@ class Job:
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     `fill`: in how many of the items each selector had a value,
-    by its dotted name; without those that never had one.
+    by its dotted name; without those that never had one. `spider`: what runs in the place of an engine.
     """
 
     id: JobId
@@ -195,6 +196,7 @@ class Job:
     retry_of: JobId | None = None
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
+    spider: SpiderOrder | None = None
 
     @property
     def adaptive(self) -> bool:
@@ -229,6 +231,11 @@ def progress_of(counters: Counters, max_pages: int, before: float = 0.0) -> floa
     known = min(done + counters.queued + counters.leased, max(max_pages, done))
     ratio = 100.0 * done / known if known else 0.0
     return max(before, min(99.9, int(ratio * 10) / 10))
+
+
+def risen(before: float, percent: float) -> float:
+    """How far a running job is, in percent with one decimal, by one who knows; never less than `before`, never 100."""
+    return max(before, min(99.9, int(percent * 10) / 10))
 
 
 def budget_left(counters: Counters, max_pages: int) -> int:

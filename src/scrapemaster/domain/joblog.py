@@ -36,6 +36,7 @@ class LogEvent(StrEnum):
     PAGES_SKIPPED = "pages_skipped"
     RETRIED = "retried"
     WARNING = "warning"
+    SPIDER = "spider"
     ENDED = "ended"
 
 

@@ -31,6 +31,7 @@ _SPEC = (
     "webhook_url",
     "webhook_events",
     "schedule_id",
+    "spider",
 )
 _PLAIN = (
     "owner",

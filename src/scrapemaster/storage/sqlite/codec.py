@@ -24,6 +24,7 @@ _SPEC = (
     "webhook_events",
     "retry_of",
     "schedule_id",
+    "spider",
 )
 
 JOB_COLUMNS = (
