@@ -61,17 +61,20 @@ from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
+from scrapemaster.services.projects import ProjectService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
+from scrapemaster.services.spider_orders import SpiderOrders
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
 from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
+from scrapemaster.spider_parts import build_projects, build_spiders
 from scrapemaster.storage.sqlite.moving import SqliteMoveSource
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -117,6 +120,7 @@ class ServiceApp:
     artefacts: ArtefactService
     preview: PreviewService
     proxies: ProxyService
+    projects: ProjectService
     lists: JobListFeeds
     changes: ChangesService
     board: Board | None = None
@@ -259,18 +263,21 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
     sender = WebhookSender(build_egress(settings))
     stack.push_async_callback(sender.close)
     dispatcher = Dispatcher(store.webhooks, sender, holder=worker)
+    poking = PokingEvents(events, dispatcher)
     runner = SliceRunner(
         store,
         engines.get,
-        PokingEvents(events, dispatcher),
+        poking,
         isolation,
         recorder=recorder,
         worker=worker,
         artefact_bytes=settings.artefact_bytes,
         tracer=tracer,
+        spiders=build_spiders(settings, store, poking, build_egress(settings), worker),
     )
     stack.push_async_callback(runner.close)
-    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
+    hooks = JobHooks(store.webhooks, build_egress(settings))
+    orders = Orders(engines.get, hooks, PoolOrders(store.proxies), SpiderOrders(store.projects))
     return _Crawling(runner, dispatcher, orders)
 
 
@@ -354,8 +361,10 @@ def build_services(
     engines = build_engines(settings, build_proxies(settings, store))
     pool = PoolOrders(store.proxies)
     proxies = build_proxy_service(settings, store)
-    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
+    spiders = SpiderOrders(store.projects)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool, spiders=spiders)
+    orders = Orders(engines.get, hooks, pool, spiders)
+    schedules = ScheduleService(store, queue, orders, settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
     account = build_accounts(settings, store, removals, windows)
@@ -379,6 +388,7 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
+        projects=build_projects(settings, store),
         lists=JobListFeeds(store),
         changes=ChangesService(store),
         board=board,

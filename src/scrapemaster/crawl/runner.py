@@ -22,6 +22,7 @@ from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import JobId, uuid7
 from scrapemaster.domain.job import (
     TERMINAL,
+    UNFINISHED,
     Counters,
     EngineName,
     Job,
@@ -36,6 +37,7 @@ from scrapemaster.domain.url import origin_of
 from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
+from scrapemaster.ports.spiders import SpiderRuns
 from scrapemaster.ports.spread import Spread
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.tracing import Fact, NoTracer, Tracer, Work
@@ -99,7 +101,8 @@ class SliceRunner:
     """Runs one slice at a time for each job it is given.
 
     `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none. `worker` is the name that its
-    leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together.
+    leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together. `spiders` runs the
+    jobs of spiders.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class SliceRunner:
         rng: Random | None = None,
         artefact_bytes: int = 1024**3,
         tracer: Tracer | None = None,
+        spiders: SpiderRuns | None = None,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
@@ -124,6 +128,7 @@ class SliceRunner:
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
         self._keeper = Keeper(store, artefact_bytes)
         self._tracer = tracer or NoTracer()
+        self._spiders = spiders
         self._runs = Runs()
         self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
@@ -169,6 +174,8 @@ class SliceRunner:
     def stop(self) -> None:
         """End all slices at once, and start no more."""
         self._stopping = True
+        if self._spiders is not None:
+            self._spiders.stop()
         for part in self._slices.values():
             part.stop()
 
@@ -185,11 +192,15 @@ class SliceRunner:
     async def close(self) -> None:
         """Free what is kept between slices."""
         await self._runs.close()
+        if self._spiders is not None:
+            await self._spiders.close()
 
     async def _run(self, job_id: JobId, seat: Seat, seconds: float) -> float | None:
         job = await self._store.jobs.get(job_id)
         if job is None:
             return None
+        if job.spider is not None:
+            return await self._run_spider(job, seat)
         if job.status is JobStatus.PENDING:
             job = await self._start(job)
         if job is None or job.status is not JobStatus.RUNNING:
@@ -210,6 +221,12 @@ class SliceRunner:
         else:
             await self._runs.put_back(job_id, run)
         return again
+
+    async def _run_spider(self, job: Job, seat: Seat) -> float | None:
+        """A spider runs in one place, for as long as it takes."""
+        if job.status not in UNFINISHED or seat.number or self._spiders is None:
+            return None
+        return await self._spiders.run(job, self._poked[job.id])
 
     def _open(self, job: Job, engine: Engine) -> Run:
         return Run(job, engine, self._isolation, self._recorder, self._keeper)

@@ -213,7 +213,7 @@ class Job:
 
     def eta_seconds(self) -> float | None:
         """Seconds to the end at the present rate; None when that cannot be said."""
-        if self.status is not JobStatus.RUNNING or self.rate <= 0:
+        if self.status is not JobStatus.RUNNING or self.rate <= 0 or self.spider is not None:
             return None
         counters = self.counters
         left = counters.queued + counters.leased

@@ -17,6 +17,14 @@ MOST_VERSIONS = 1_000
 
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+#: Settings of Scrapy that an order may give: none of them names code, a file or a port.
+_SETTINGS = frozenset(
+    "AUTOTHROTTLE_ENABLED AUTOTHROTTLE_MAX_DELAY AUTOTHROTTLE_START_DELAY AUTOTHROTTLE_TARGET_CONCURRENCY CLOSESPIDER_ERRORCOUNT "
+    "CLOSESPIDER_ITEMCOUNT CLOSESPIDER_PAGECOUNT CLOSESPIDER_TIMEOUT CLOSESPIDER_TIMEOUT_NO_ITEM CONCURRENT_ITEMS CONCURRENT_REQUESTS "
+    "CONCURRENT_REQUESTS_PER_DOMAIN COOKIES_ENABLED DEPTH_LIMIT DEPTH_PRIORITY DOWNLOAD_DELAY DOWNLOAD_MAXSIZE DOWNLOAD_TIMEOUT "
+    "HTTPERROR_ALLOWED_CODES HTTPERROR_ALLOW_ALL LOG_LEVEL METAREFRESH_ENABLED RANDOMIZE_DOWNLOAD_DELAY REDIRECT_ENABLED "
+    "REDIRECT_MAX_TIMES REFERER_ENABLED RETRY_ENABLED RETRY_HTTP_CODES RETRY_TIMES ROBOTSTXT_OBEY URLLENGTH_LIMIT USER_AGENT".split()
+)
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
@@ -79,6 +87,22 @@ def check_version(version: str) -> str:
             "a version has 1 to 100 of A-Z a-z 0-9 _ . + - and begins with a letter or digit", ("version",)
         )
     return version
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` for a setting of Scrapy that an order must not give: what names code is the project's business alone."""
+    for name, value in settings.items():
+        if name not in _SETTINGS:
+            raise InvalidInput(
+                f"the Scrapy setting {name[:100]!r} cannot be given with an order; these can: {', '.join(sorted(_SETTINGS))}",
+                ("spider_settings", name),
+            )
+        plain = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str | int | float) for one in plain) or len(plain) > 100:
+            raise InvalidInput(
+                f"the Scrapy setting {name} must be a text, a number, true or false, or a list of such",
+                ("spider_settings", name),
+            )
 
 
 def is_module(name: str) -> bool:

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 #: Run by path, so that nothing of the environment says what is imported: the package's own place goes where the script's was.
 sys.path[0] = str(Path(__file__).parents[2])
@@ -27,7 +26,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     messages = os.dup(1)
     os.dup2(2, 1)
-    orders = sys.stdin.buffer
+    orders = 0
     task = _task(orders)
     if task is None:
         return 1
@@ -72,13 +71,23 @@ def _confine(task: Task) -> None:
         confinement.confine(reads, confines.folder, confines.port)
 
 
-def _task(orders: BinaryIO) -> Task | None:
-    head = orders.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+def _task(orders: int) -> Task | None:
+    head = _exactly(orders, LENGTH.size)
+    if head is None:
         return None
-    (length,) = LENGTH.unpack(head)
-    data = orders.read(length)
-    return task_of(data) if len(data) == length else None
+    data = _exactly(orders, LENGTH.unpack(head)[0])
+    return None if data is None else task_of(data)
+
+
+def _exactly(descriptor: int, length: int) -> bytes | None:
+    data = b""
+    while len(data) < length:
+        # Not through a buffer, in which orders that come later would be hidden from who waits for them.
+        piece = os.read(descriptor, length - len(data))
+        if not piece:
+            return None
+        data += piece
+    return data
 
 
 if __name__ == "__main__":

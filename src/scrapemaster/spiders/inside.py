@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler, CrawlerProcess
 from scrapy.settings import Settings
@@ -30,7 +30,7 @@ STOPPED = "cancelled"
 _ORPHAN = 70
 
 
-def work(task: Task, messages: int, orders: BinaryIO) -> None:
+def work(task: Task, messages: int, orders: int) -> None:
     """Do the task; the last message says how it ended."""
     teller = Teller(messages)
     try:
@@ -63,9 +63,10 @@ class _Run:
         self._call: Callable[[Callable[[], None]], object] | None = None
         self._stopped = False
 
-    def run(self, orders: BinaryIO) -> Ended:
+    def run(self, orders: int) -> Ended:
         """Run it, and say how it ended."""
         self._settings.setdict(dict(self._task.settings), priority="cmdline")
+        self._settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")
         # As Scrapy's own command chooses.
         alone = self._settings["TWISTED_REACTOR"] == _ASYNCIO_REACTOR and not self._settings.getbool(
             "FORCE_CRAWLER_PROCESS"
@@ -76,24 +77,29 @@ class _Run:
             self._run_deferred(orders)
         return Ended(self._reason, self._error or self._pages.start_error)
 
-    def _run_async(self, orders: BinaryIO) -> None:
-        process = AsyncCrawlerProcess(self._settings, install_root_handler=False)
+    def _run_async(self, orders: int) -> None:
+        process = AsyncCrawlerProcess(self._settings)
         crawler = self._prepared(process, orders)
         task = process.crawl(crawler, **self._task.args)
         task.add_done_callback(self._note_task)
         process.start()
 
-    def _run_deferred(self, orders: BinaryIO) -> None:
-        process = CrawlerProcess(self._settings, install_root_handler=False)
+    def _run_deferred(self, orders: int) -> None:
+        process = CrawlerProcess(self._settings)
         crawler = self._prepared(process, orders)
         process.crawl(crawler, **self._task.args).addErrback(self._note_failure)
         process.start()
 
-    def _prepared(self, process: AsyncCrawlerProcess | CrawlerProcess, orders: BinaryIO) -> Crawler:
+    def _prepared(self, process: AsyncCrawlerProcess | CrawlerProcess, orders: int) -> Crawler:
         crawler = self._crawler = process.create_crawler(self._task.spider or "")
         settings = crawler.settings
-        # Over the spider's own: a port that runs code for whoever connects, and a state on disk that a run anew must not find.
-        forced = {"TELNETCONSOLE_ENABLED": False, "JOBDIR": None, "LOG_FILE": None}
+        # Over the spider's own: ports that run code for whoever connects, and a state on disk that a run anew must not find.
+        forced = {
+            "TELNETCONSOLE_ENABLED": False,
+            "REMOTE_CONTROL_ENABLED": False,
+            "JOBDIR": None,
+            "LOG_FILE": None,
+        }
         middlewares = dict(settings.getdict("DOWNLOADER_MIDDLEWARES"))
         middlewares[Outgoing] = Outgoing.ORDER
         settings.setdict({**forced, "DOWNLOADER_MIDDLEWARES": middlewares}, priority="cmdline")
@@ -127,9 +133,9 @@ class _Run:
     def _closed(self, reason: str) -> None:
         self._reason = reason
 
-    def _obey(self, orders: BinaryIO) -> None:
+    def _obey(self, orders: int) -> None:
         """Follow orders until they end, and this process with them."""
-        while order := orders.read(1):
+        while order := os.read(orders, 1):
             if order == STOP:
                 self._stopped = True
             action = {STOP: self._stop, HOLD: self._hold, GO_ON: self._go_on}.get(order)

@@ -40,23 +40,22 @@ _LINE_BYTES = 64 * 1024
 
 @dataclass(slots=True, frozen=True)
 class Limits:
-    """What a spider's process may take: MiB of memory, seconds of processor time, MiB of each file it writes.
+    """What a spider's process may take: bytes of memory, seconds of processor time, bytes of each file it writes.
 
     `sandbox` as `SCRAPEMASTER_SPIDER_SANDBOX` has it: `auto`, `on` or `off`.
     """
 
-    memory: int = 1_024
-    cpu: int = 3_600
-    file: int = 1_024
+    memory: int = 1024**3
+    cpu: int = 36_000
+    file: int = 1024**3
     sandbox: str = "auto"
 
     def confines(self, folder: str, port: int) -> Confines:
         """The same for one process, with its own folder and its gate's port."""
-        mib = 1024 * 1024
         return Confines(
-            memory=self.memory * mib,
+            memory=self.memory,
             cpu=self.cpu,
-            file=self.file * mib,
+            file=self.file,
             port=port,
             folder=folder,
             reads=(),
