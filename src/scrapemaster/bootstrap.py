@@ -61,7 +61,6 @@ from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
 from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
-from scrapemaster.services.projects import ProjectService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
@@ -74,7 +73,7 @@ from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
-from scrapemaster.spider_parts import build_projects, build_spiders
+from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
 from scrapemaster.storage.sqlite.moving import SqliteMoveSource
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -120,7 +119,7 @@ class ServiceApp:
     artefacts: ArtefactService
     preview: PreviewService
     proxies: ProxyService
-    projects: ProjectService
+    spiders: SpiderServices
     lists: JobListFeeds
     changes: ChangesService
     board: Board | None = None
@@ -388,7 +387,7 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
-        projects=build_projects(settings, store),
+        spiders=build_spider_services(settings, store, jobs),
         lists=JobListFeeds(store),
         changes=ChangesService(store),
         board=board,

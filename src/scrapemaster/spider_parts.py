@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from scrapemaster.data_folder import prepare_data_dir
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.store import Store
+from scrapemaster.services.jobs import JobService
 from scrapemaster.services.projects import ProjectService
+from scrapemaster.services.scrapyd import ScrapydService
 from scrapemaster.services.spider_orders import check_scrapy
 from scrapemaster.settings import Settings
 from scrapemaster.spiders.cache import ProjectCache
@@ -49,11 +52,20 @@ def build_spiders(
     return SpiderRunner(store, cache, egress, events, rules=rules, check=check_scrapy, worker=worker)
 
 
-def build_projects(settings: Settings, store: Store) -> ProjectService:
-    """The use cases of projects over an open store."""
+@dataclass(slots=True, frozen=True)
+class SpiderServices:
+    """The use cases around spiders of others."""
+
+    projects: ProjectService
+    scrapyd: ScrapydService
+
+
+def build_spider_services(settings: Settings, store: Store, jobs: JobService) -> SpiderServices:
+    """The use cases over an open store."""
     cache, limits = _cache(settings, store), _limits(settings)
 
     async def lister(path: Path, module: str) -> tuple[list[str], str | None]:
         return await spiders_of(limits, path, module, _LIST_SECONDS)
 
-    return ProjectService(store.projects, cache, lister, check_scrapy, settings.max_request_bytes)
+    projects = ProjectService(store.projects, cache, lister, check_scrapy, settings.max_request_bytes)
+    return SpiderServices(projects, ScrapydService(jobs))

@@ -66,6 +66,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "name_key": bytes_or_none(job.name),
         "retry_of": job.retry_of,
         "schedule_id": job.schedule_id,
+        "project": None if job.spider is None else bytes_of(job.spider.project),
         "fill": packed(job.fill),
         "announced": 0,
         "announced_at": 0.0,
