@@ -8,12 +8,12 @@ import pytest
 import requests
 from benchmarks.service import Service
 from benchmarks.tree import tree
+from small_site import small_site
 
 from scrapemaster.demo.catalogue import PRODUCTS
 from scrapemaster.demo.server import answer as shop_answer
 from servers.spiders import upload
 from servers.stores import ALSO_MONGO, settings_for
-from small_site import small_site
 
 PAGES = 40
 CATEGORIES = {one.category for one in PRODUCTS}
@@ -26,7 +26,9 @@ def service(request):
         Service(SCRAPEMASTER_SPIDER_PLACES="16", SCRAPEMASTER_SPIDER_STOP_SECONDS="3", **settings) as running,
     ):
         with ThreadPoolExecutor(4) as pool:
-            for answer in pool.map(lambda name: upload(running, name), ("rules", "loaders", "modern", "walker")):
+            for answer in pool.map(
+                lambda name: upload(running, name), ("rules", "loaders", "modern", "walker")
+            ):
                 assert answer.status_code == 201, answer.text
         yield running
 
@@ -39,7 +41,7 @@ def site():
 
 @pytest.fixture(scope="module")
 def shop():
-    with small_site(lambda path: shop_answer(path)) as url:
+    with small_site(shop_answer) as url:
         yield url
 
 
@@ -82,7 +84,12 @@ def test_a_crawl_spider_with_rules_runs_with_its_settings_pipelines_and_middlewa
     rows = data_of(service, job)
 
     assert (job["status"], job["stop_reason"], job["progress"]) == ("completed", "finished", 100)
-    assert (job["engine"], job["engine_used"], job["project"], job["version"]) == ("scrapy", "scrapy", "rules", "1")
+    assert (job["engine"], job["engine_used"], job["project"], job["version"]) == (
+        "scrapy",
+        "scrapy",
+        "rules",
+        "1",
+    )
     assert sorted(row["name"] for row in rows) == sorted(one.name for one in PRODUCTS)
     assert {row["price"] for row in rows} == {f"{one.price / 100:.2f}" for one in PRODUCTS}
     assert {(row["stamp"], row["source"]) for row in rows} == {("stamped", "middleware")}
@@ -166,7 +173,9 @@ def test_H06_requests_of_spiders_go_through_the_egress_policy(service, jobs):
 
 def test_a_spider_is_paused_goes_on_and_is_cancelled(service, shop):
     with tree(5_000, delay=0.05) as url:
-        job = service.create(engine="scrapy", spider="walk", spider_args={"start": url}, config={"concurrency": 4})
+        job = service.create(
+            engine="scrapy", spider="walk", spider_args={"start": url}, config={"concurrency": 4}
+        )
         _until(service, job, lambda now: now["items_scraped"] > 20)
 
         service.act(job["id"], "pause")
@@ -205,9 +214,15 @@ def _until(service, job, enough, seconds=60):
         ({"spider": "walk", "url": "http://example.com"}, "a spider says itself where to start"),
         ({"spider": "walk", "engine": "http"}, "a spider runs with engine: scrapy"),
         ({"spider": "walk", "selectors": {"a": "b"}}, "selectors say nothing to a spider"),
-        ({"spider": "walk", "config": {"follow_links": True}}, "config.follow_links says nothing to a spider"),
+        (
+            {"spider": "walk", "config": {"follow_links": True}},
+            "config.follow_links says nothing to a spider",
+        ),
         ({"spider": "walk", "config": {"proxy": "pool"}}, "spiders cannot take proxies of the pool"),
-        ({"spider": "walk", "spider_settings": {"ITEM_PIPELINES": {"os.system": 1}}}, "cannot be given with an order"),
+        (
+            {"spider": "walk", "spider_settings": {"ITEM_PIPELINES": {"os.system": 1}}},
+            "cannot be given with an order",
+        ),
         ({"spider": "walk", "spider_settings": {"USER_AGENT": {"a": 1}}}, "must be a text, a number"),
         ({"url": "http://example.com", "spider_args": {"a": "b"}}, "spider_args says nothing without spider"),
     ],
@@ -220,7 +235,10 @@ def test_orders_that_cannot_be_run_are_refused_with_a_sentence(service, order, s
 
 
 def test_schedules_order_spiders(service, site):
-    body = {"cron": "0 0 1 1 *", "job": {"engine": "scrapy", "spider": "walk", "spider_args": {"start": site}}}
+    body = {
+        "cron": "0 0 1 1 *",
+        "job": {"engine": "scrapy", "spider": "walk", "spider_args": {"start": site}},
+    }
     answer = service.http.post(f"{service.base}/schedules", json=body)
     unknown = service.http.post(
         f"{service.base}/schedules", json={**body, "job": {"engine": "scrapy", "spider": "nobody"}}

@@ -51,7 +51,7 @@ def run(service: Any, spider: str, args: dict[str, str] | None = None, **order: 
 def processes_with(text: str) -> list[int]:
     """The processes of this machine whose command line has the text, but for zombies."""
     found = []
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 -- numbers are wanted, not paths
         if name.isdigit():
             try:
                 command = Path(f"/proc/{name}/cmdline").read_bytes()

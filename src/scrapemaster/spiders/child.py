@@ -59,6 +59,7 @@ def _confine(task: Task) -> None:
         gate = f"http://127.0.0.1:{confines.port}"
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             os.environ[name] = gate
+    confinement.drop_privileges()
     confinement.limit(confines.memory, confines.cpu, confines.file)
     if confines.sandbox and (confines.strict or confinement.confinable()):
         reads = [

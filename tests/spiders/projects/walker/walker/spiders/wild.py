@@ -60,7 +60,7 @@ class WildSpider(scrapy.Spider):
     def children(self):
         self.started = [
             subprocess.Popen(
-                [sys.executable, "-c", "import os, time; os.setsid(); time.sleep(600)", self.path],
+                [sys.executable, "-c", "import time; time.sleep(600)", self.path],
                 start_new_session=True,
             )
             for _ in range(3)
