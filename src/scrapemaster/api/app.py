@@ -123,6 +123,7 @@ def create_app(services: ServiceApp) -> FastAPI:
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(scrapyd.router)
+    app.include_router(scrapyd.double_slashed())
     app.include_router(health.router)
     install_docs(app)
     install_error_handlers(app)

@@ -82,7 +82,7 @@ def drop_privileges() -> None:
 def confine(reads: Iterable[str], folder: str, port: int) -> None:
     """Let this process read `reads` and what a system needs, write to `folder`, and connect to `port`; raises `CannotConfine`.
 
-    0 for `port`: connect to nothing.
+    0 for `port`: connect to nothing. To be called after `drop_privileges`.
     """
     version = landlock_version()
     if version < _NET_SINCE:
