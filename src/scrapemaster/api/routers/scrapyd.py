@@ -375,6 +375,6 @@ def double_slashed() -> APIRouter:
     for route in router.routes:
         if isinstance(route, APIRoute):
             doubled.add_api_route(
-                f"/{route.path}", route.endpoint, methods=sorted(route.methods), name=route.name
+                f"/{route.path}", route.endpoint, methods=sorted(route.methods or ()), name=route.name
             )
     return doubled
