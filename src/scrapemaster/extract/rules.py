@@ -7,31 +7,21 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-import jsonpath
-import orjson
 from cssselect import SelectorError
-from lxml import etree
 from parsel.csstranslator import GenericTranslator, HTMLTranslator
 
 from scrapemaster.domain.errors import GiveUpPage, InvalidSelector
 from scrapemaster.domain.selector import Selector, SelectorType
-from scrapemaster.extract.cost import MAX_LIST, MAX_TRANSLATED, Cost, jsonpath_cost, xpath_cost
+from scrapemaster.extract.cost import MAX_LIST, MAX_TRANSLATED, Cost, xpath_cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.transforms import Transform, compile_regex, compile_transform
 from scrapemaster.extract.xpath import compile_xpath, find, to_text
 
 _HTML = HTMLTranslator()
 _XML = GenericTranslator()
-#: `strict` leaves out the library's own operators, and with `match` and `search` all regular expressions that backtrack.
-_JSONPATH = jsonpath.JSONPathEnvironment(strict=True)
-for _name in ("match", "search"):
-    _JSONPATH.function_extensions.pop(_name, None)
-
 
 #: Characters that all values of one field may have together; a row that is larger than a database takes helps nobody.
 MAX_FIELD_LENGTH = 8_000_000
-#: Matches of one JSONPath that are kept.
-_MAX_JSON_MATCHES = 1_000_000
 #: Seconds that transforms may take for one value (measured on texts made to be slow).
 _TRANSFORM_SECONDS = {"date": 0.3, "price": 100e-6, "number": 100e-6, "integer": 100e-6, "currency": 100e-6}
 
@@ -77,35 +67,6 @@ class RegexFinder:
             match.group(group) for match in self.pattern.finditer(text) if match.group(group) is not None
         )
         return list(islice(found, 1)) if first else list(found)
-
-
-@dataclass(slots=True, frozen=True)
-class JsonFinder:
-    """JSONPath (RFC 9535) over a JSON page, a JSON value, or a text that holds JSON."""
-
-    path: Any
-    cost: Cost
-
-    def find(self, scope: Any, document: Document, *, first: bool = False) -> list[Any]:
-        """See `Finder`."""
-        if scope is None:
-            if document.kind != "json":
-                return []
-            scope = document.json
-        elif isinstance(scope, str) or etree.iselement(scope):
-            text = scope if isinstance(scope, str) else "".join(scope.itertext())
-            try:
-                scope = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                return []
-        try:
-            wanted = 1 if first else _MAX_JSON_MATCHES + 1
-            found = [match.obj for match in islice(self.path.finditer(scope), wanted)]
-        except (jsonpath.JSONPathError, RecursionError):
-            return []
-        if len(found) > _MAX_JSON_MATCHES:
-            raise GiveUpPage("selector_error", f"the JSONPath has more than {_MAX_JSON_MATCHES:,} matches")
-        return found
 
 
 @dataclass(slots=True, frozen=True)
@@ -249,8 +210,6 @@ def _regex(expression: str, attr: str | None) -> Finder:
 def _jsonpath(expression: str, attr: str | None) -> Finder:
     if attr is not None:
         raise ValueError("attr belongs to css and xpath")
-    cost = jsonpath_cost(expression)
-    try:
-        return JsonFinder(_JSONPATH.compile(expression), cost)
-    except (jsonpath.JSONPathError, RecursionError) as error:
-        raise ValueError(f"{expression!r} is not JSONPath: {error}") from None
+    from scrapemaster.extract.json_path import compile_jsonpath  # noqa: PLC0415 -- heavy, and few jobs need it
+
+    return compile_jsonpath(expression)

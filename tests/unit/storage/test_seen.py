@@ -14,6 +14,7 @@ from scrapemaster.domain.request import NewRequest
 from scrapemaster.storage.sqlite import recent as recent_module
 from scrapemaster.storage.sqlite import seen as seen_module
 from scrapemaster.storage.sqlite.discovery import add_requests
+from scrapemaster.storage.sqlite.marks import MarkTable
 from scrapemaster.storage.sqlite.seen import index_marks, unseen
 from scrapemaster.storage.sqlite.store import SqliteStore
 
@@ -101,6 +102,26 @@ async def test_an_undone_operation_leaves_nothing_remembered(tmp_path):
     await store.close()
 
 
+async def test_known_stays_known_while_fingerprints_are_on_their_way_to_the_index(tmp_path, monkeypatch):
+    monkeypatch.setattr(recent_module, "MOST_OF_A_JOB", 40)
+    monkeypatch.setattr(recent_module, "_PORTION", 100)
+    store = await opened(tmp_path / "s.db")
+    job = await running_job(store, "0")
+    on_their_way = 0
+    for number in range(1, 120):
+        assert await store.frontier.add(job.id, [request_of(str(n)) for n in range(number + 1)]) == 1
+        if number % 37 == 0:
+            await store.close()
+            store = await opened(tmp_path / "s.db")
+        on_their_way += (
+            await store._database.write(lambda c: c.recent._jobs[1].gone > 0) if number % 37 else 0
+        )
+    rows = await store._database.read(rows_of_jobs)
+    await store.close()
+    assert on_their_way
+    assert 40 <= rows[0][1] <= 120
+
+
 async def test_what_another_process_added_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(recent_module, "MOST_OF_A_JOB", 3)
     monkeypatch.setattr(seen_module, "MOST_OF_A_JOB", 3)
@@ -115,15 +136,15 @@ async def test_what_another_process_added_is_known(tmp_path, monkeypatch):
 
 
 async def test_memory_is_shared_among_many_jobs_and_what_is_dropped_is_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(recent_module, "MOST_OF_ALL", 20)
+    monkeypatch.setattr(recent_module, "MOST_OF_ALL", 3 * MarkTable().places)
     store = await opened(tmp_path / "s.db")
     jobs = [await running_job(store) for _ in range(10)]
     for size in range(0, 30, 3):
         for job in jobs:
             links = [request_of(str(n)) for n in range(size + 3)]
             assert await store.frontier.add(job.id, links) == 3
-    kept = await store._database.write(lambda connection: connection.recent._count())
-    assert kept <= 20 + 3
+    kept = await store._database.write(lambda connection: connection.recent._places())
+    assert MarkTable().places <= kept <= 3 * MarkTable().places
     await store.close()
 
 
@@ -132,7 +153,7 @@ async def test_a_job_that_is_over_takes_no_memory(tmp_path):
     job = await running_job(store, "a", "b")
     await store.frontier.add(job.id, [request_of("c")])
     await store.jobs.transition(job.id, JobStatus.CANCELLED, now=2_000.0)
-    assert await store._database.write(lambda connection: connection.recent._count()) == 0
+    assert await store._database.write(lambda connection: connection.recent._places()) == 0
     await store.close()
 
 
@@ -143,6 +164,7 @@ async def test_removing_a_job_removes_its_fingerprints_and_no_others(tmp_path, m
     for job in jobs:
         await store.jobs.add(job, numbered(*range(len(CROWDED))))
         await store.jobs.transition(job.id, JobStatus.RUNNING, now=1_001.0)
+        await store.frontier.add(job.id, [request_of("one that moves the others on")])
     before = await store._database.read(rows_of_jobs)
     await store.jobs.transition(jobs[1].id, JobStatus.CANCELLED, now=2_000.0)
     await store.jobs.delete(jobs[1].id)

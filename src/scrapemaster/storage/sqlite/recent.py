@@ -6,20 +6,56 @@ import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from scrapemaster.storage.sqlite.marks import MarkTable
+
 #: Fingerprints of a job that may lie in memory alone (they are in its requests, too) before they go to the index, in its order. Inserts into an
-#: index of 1 M rewrite a page of it each; with so many in order, most share a page (figures in docs/performance.md). About 7 MB.
-MOST_OF_A_JOB = 65_536
-#: Fingerprints kept over all jobs: about 40 MB.
-MOST_OF_ALL = 400_000
+#: index of 1 M rewrite a page of it each; with so many in order, most share a page (figures in docs/performance.md). They fill a table of 8 MB.
+MOST_OF_A_JOB = 327_680
+#: Places of the tables of all jobs: 64 MB.
+MOST_OF_ALL = 4 << 20
+#: Places of a table that go to the index at a time: some 5,000 fingerprints, 10 ms.
+_PORTION = 8_192
 
 
 @dataclass(slots=True)
 class RecentMarks:
-    """The fingerprints of one job's requests with the numbers `indexed` < n ≤ `until`."""
+    """The fingerprints of one job's requests with the numbers `indexed` < n ≤ `until`.
+
+    When `young` is full it becomes `going`, which holds those up to `going_until` and of which the first `gone` places are in the index.
+    """
 
     indexed: int
     until: int
-    marks: set[bytes] = field(default_factory=set)
+    young: MarkTable = field(default_factory=MarkTable)
+    going: MarkTable | None = None
+    going_until: int = 0
+    gone: int = 0
+
+    def missing(self, marks: list[bytes]) -> list[bytes]:
+        """Those of the fingerprints that are in no table, in their order."""
+        missing = self.young.missing(marks)
+        return self.going.missing(missing) if self.going is not None else missing
+
+    def go(self) -> None:
+        """Let the young ones go to the index; those that went before must be there."""
+        self.going, self.going_until, self.gone = self.young, self.until, 0
+        self.young = MarkTable()
+
+    def portion(self) -> list[bytes]:
+        """The next of those that go; they count as gone. Empty when none is left: then all are in the index."""
+        if self.going is None:
+            return []
+        while self.gone < self.going.places:
+            start, self.gone = self.gone, self.gone + _PORTION
+            if marks := self.going.run(start, self.gone):
+                return marks
+        self.going, self.indexed = None, self.going_until
+        return []
+
+    @property
+    def places(self) -> int:
+        """The size of its tables."""
+        return self.young.places + (self.going.places if self.going is not None else 0)
 
 
 class RecentJobs:
@@ -34,13 +70,13 @@ class RecentJobs:
         if recent is None or recent.indexed != indexed or recent.until > discovered:
             recent = self._jobs[job] = RecentMarks(indexed, indexed)
         self._jobs.move_to_end(job)
-        while len(self._jobs) > 1 and self._count() > MOST_OF_ALL:
+        while len(self._jobs) > 1 and self._places() > MOST_OF_ALL:
             self._jobs.popitem(last=False)
         return recent
 
     def share(self) -> int:
-        """How many fingerprints a job may keep, beside the others that are at work."""
-        return min(MOST_OF_A_JOB, MOST_OF_ALL // max(1, len(self._jobs)))
+        """How many fingerprints a job may keep young, beside the others that are at work."""
+        return min(MOST_OF_A_JOB, MOST_OF_ALL // 4 // max(1, len(self._jobs)))
 
     def forget(self, job: int | None = None) -> None:
         """Drop a job's fingerprints, or all of them: a transaction was rolled back."""
@@ -49,8 +85,8 @@ class RecentJobs:
         else:
             self._jobs.pop(job, None)
 
-    def _count(self) -> int:
-        return sum(len(recent.marks) for recent in self._jobs.values())
+    def _places(self) -> int:
+        return sum(recent.places for recent in self._jobs.values())
 
 
 class Writer(sqlite3.Connection):

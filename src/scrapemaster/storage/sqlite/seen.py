@@ -1,8 +1,8 @@
 """Which fingerprints a job knows: those of its requests, and those its pages were found under.
 
 The requests themselves are the record. Fingerprints are random, and an index in random order costs a page of the file for each
-insert once it has grown; so the youngest are looked up in memory (`recent`), and from time to time all of them go, in order, to the
-table `seen`. Its rows are as small and as quickly found as SQLite has them: the key is the job's number and the first 40 bits of the
+insert once it has grown; so the youngest are looked up in memory (`recent`), and when they are many they go, in order and a few thousand at
+a time, to the table `seen`. Its rows are as small and as quickly found as SQLite has them: the key is the job's number and the first 40 bits of the
 fingerprint, the value is the rest. Two of a job that begin alike (among a million, one pair with odds of 0.4) take the next free key,
 as in a hash table with linear probing, from which only whole jobs are deleted. (One that was so moved is known by its other 88 bits; that these are
 another's, too, has odds of 10⁻²⁶ for each that was moved.)
@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from scrapemaster.storage.sqlite.keys import SHIFT, first_key
+from scrapemaster.storage.sqlite.keys import SHIFT, end_key, first_key
 from scrapemaster.storage.sqlite.recent import MOST_OF_A_JOB, RecentJobs, RecentMarks, Writer
 
 #: Keys looked up in one statement.
@@ -24,8 +24,10 @@ _MASK = (1 << SHIFT) - 1
 
 def unseen(connection: sqlite3.Connection, job: int, marks: Sequence[bytes]) -> list[bytes]:
     """Those of the fingerprints that the job does not know, in their order."""
-    recent = _recent(connection, job).marks
-    left = [mark for mark in marks if mark not in recent]
+    recent = _recent(connection, job)
+    left = recent.missing(list(marks))
+    if not left or not (recent.indexed or _any_indexed(connection, job)):
+        return left
     return [
         mark
         for start in range(0, len(left), _LOOKUP)
@@ -38,10 +40,11 @@ def note_requests(connection: sqlite3.Connection, job: int, marks: Iterable[byte
     jobs = _jobs(connection)
     indexed, discovered = _figures(connection, job)
     recent = jobs.of(job, indexed, discovered)
-    recent.marks.update(marks)
+    recent.young.add(list(marks))
     recent.until = discovered
-    if len(recent.marks) >= jobs.share():
-        _index_recent(connection, job, recent)
+    _index_portion(connection, job, recent)
+    if len(recent.young) >= jobs.share():
+        _let_go(connection, job, recent)
 
 
 def claim_alias(connection: sqlite3.Connection, job: int, alias: bytes, own: bytes, key: int) -> bool:
@@ -106,10 +109,10 @@ def _recent(connection: sqlite3.Connection, job: int) -> RecentMarks:
             "SELECT fingerprint FROM requests WHERE key > ? AND key <= ?",
             (first + recent.until, first + upto),
         )
-        recent.marks.update(mark for (mark,) in rows)
+        recent.young.add([mark for (mark,) in rows])
         recent.until = upto
-        if len(recent.marks) >= MOST_OF_A_JOB:
-            _index_recent(connection, job, recent)
+        if len(recent.young) >= MOST_OF_A_JOB:
+            _let_go(connection, job, recent)
     return recent
 
 
@@ -118,11 +121,30 @@ def _aliases(connection: sqlite3.Connection, job: int) -> list[bytes]:
     return [mark for (mark,) in rows]
 
 
-def _index_recent(connection: sqlite3.Connection, job: int, recent: RecentMarks) -> None:
-    index_marks(connection, job, recent.marks)
-    recent.marks.clear()
-    recent.indexed = recent.until
+def _let_go(connection: sqlite3.Connection, job: int, recent: RecentMarks) -> None:
+    """Start to index the young ones, when all that went before are in the index."""
+    while _index_portion(connection, job, recent):
+        pass
+    recent.go()
+
+
+def _index_portion(connection: sqlite3.Connection, job: int, recent: RecentMarks) -> bool:
+    """Index the next of those that go; False when none is left."""
+    if recent.going is None:
+        return False
+    if marks := recent.portion():
+        index_marks(connection, job, marks)
+        return True
     connection.execute("UPDATE tallies SET indexed = ? WHERE job = ?", (recent.indexed, job))
+    return False
+
+
+def _any_indexed(connection: sqlite3.Connection, job: int) -> bool:
+    span = (first_key(job), end_key(job))
+    return (
+        connection.execute("SELECT 1 FROM seen WHERE key >= ? AND key < ? LIMIT 1", span).fetchone()
+        is not None
+    )
 
 
 def _missing(connection: sqlite3.Connection, job: int, marks: Sequence[bytes]) -> list[bytes]:
