@@ -220,7 +220,8 @@ class Pages:
         gate = (result.headers.get(GATE_HEADER) or b"").decode("latin-1")
         reason, detail = None, ""
         if page.error is not None:
-            reason, detail = "spider_error", page.error
+            reason = "spider_error"
+            detail = page.error
         elif gate:
             reason, _, detail = gate.partition(" ")
         elif result.status >= 400:
@@ -235,15 +236,17 @@ class Pages:
         detail = f"{type(error).__name__}: {error}"[:_LONGEST]
         if isinstance(error, IgnoreRequest):
             robots = "robots.txt" in str(error)
-            reason = "robots_denied" if robots else "ignored"
+            reason = "ignored"
+            if robots:
+                reason = "robots_denied"
             detail = "robots.txt does not allow it" if robots else detail
             return Page(page.ident, page.url, page.at, (), None, reason, detail, skipped=True, asked=False)
         said = _GATE_SAYS.search(str(error))
-        reason = (
-            said[1]
-            if said
-            else next((code for kind, code in _REASONS if isinstance(error, kind)), "download_failed")
-        )
+        reason = "download_failed"
+        for kind, code in _REASONS:
+            if isinstance(error, kind):
+                reason = code
+        reason = said[1] if said else reason
         return Page(page.ident, page.url, page.at, (), None, reason, detail)
 
     def _tell_standing(self) -> None:
