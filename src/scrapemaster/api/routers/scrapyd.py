@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, UploadFile
@@ -60,6 +61,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         403: "Known, but not allowed.",
         404: "There is none, or it is somebody else's.",
         409: "The state of things forbids it.",
+        422: "A parameter cannot be what it is.",
         429: "A limit is spent.",
     }.items()
 }
@@ -77,6 +79,10 @@ class _Route(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await handle(request)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                name = ".".join(str(part)[:100] for part in first["loc"][1:])
+                return JSONResponse(_said("error", message=f"'{name}': {first['msg']}"), 422)
             except UserError as error:
                 status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
                 headers = {}
@@ -287,8 +293,18 @@ async def delproject(request: Request, caller: BasicCaller, app: Services) -> An
 
 @router.get(
     "/logs/{project}/{spider}/{job}.log",
-    response_class=PlainTextResponse,
-    responses={200: {"content": {"text/plain": {"example": "2026-01-01T00:00:00Z INFO started"}}}},
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The lines.",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": "2026-01-01T00:00:00Z [started] INFO: started with the scrapy engine\n",
+                }
+            },
+        }
+    },
     summary="A job's log",
 )
 async def logs(
