@@ -13,6 +13,7 @@ from benchmarks.service import Service
 from benchmarks.tree import tree
 
 from scrapemaster.spiders.confinement import confinable
+from servers.fleet import Fleet
 from servers.spiders import processes_with, run, upload
 from servers.stores import ALSO_MONGO, settings_for
 
@@ -129,6 +130,39 @@ def test_H41_killing_the_whole_service_under_a_spider_loses_no_row(tmp_path):
 
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before))
         service.start()
+        job = service.finished(job["id"], 120)
+        assert (job["status"], job["items_scraped"]) == ("completed", PAGES)
+        assert_every_row_once(service, job)
+
+
+@pytest.mark.soak
+def test_H41_a_worker_of_a_fleet_that_is_killed_under_a_spider_loses_no_row(redis_server):
+    with tree(PAGES, delay=0.02) as url, Fleet(redis_server.url, 2, bare=True) as fleet:
+        assert upload(fleet, "walker").status_code == 201
+        job = walk(fleet, url)
+        until(lambda: fleet.job(job["id"])["items_scraped"] > 40)
+        (busy,) = [worker["pid"] for worker in fleet.seen_workers() if worker["slices"]]
+        before = processes_with(CHILD)
+
+        os.kill(busy, signal.SIGKILL)
+
+        until(lambda: not set(before) & set(processes_with(CHILD)))
+        job = fleet.finished(job["id"], 200)
+        assert (job["status"], job["items_scraped"]) == ("completed", PAGES)
+        assert_every_row_once(fleet, job)
+
+
+@pytest.mark.soak
+def test_a_spider_that_was_paused_for_long_begins_anew_and_doubles_no_row():
+    with tree(PAGES, delay=0.02) as url, Service(SCRAPEMASTER_SPIDER_PAUSE_SECONDS="0") as service:
+        assert upload(service, "walker").status_code == 201
+        job = walk(service, url)
+        until(lambda: service.job(job["id"])["items_scraped"] > 40)
+
+        service.act(job["id"], "pause")
+        until(lambda: not spiders_of(service))
+        service.act(job["id"], "resume")
+
         job = service.finished(job["id"], 120)
         assert (job["status"], job["items_scraped"]) == ("completed", PAGES)
         assert_every_row_once(service, job)

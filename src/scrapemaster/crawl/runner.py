@@ -181,8 +181,8 @@ class SliceRunner:
 
     @property
     def slices(self) -> int:
-        """How many slices are under way."""
-        return len(self._slices)
+        """How many slices are under way, the runs of spiders among them."""
+        return len(self._slices) + (self._spiders.running if self._spiders else 0)
 
     def pages_per_second(self) -> float:
         """How fast all of them go together."""

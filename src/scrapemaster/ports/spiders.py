@@ -11,6 +11,11 @@ from scrapemaster.domain.job import Job
 class SpiderRuns(Protocol):
     """Runs spiders in the place of slices. A run lasts as long as its spider does."""
 
+    @property
+    def running(self) -> int:
+        """How many spiders run here now."""
+        ...
+
     async def run(self, job: Job, poked: asyncio.Event) -> float | None:
         """Run a job's spider to its end, and end the job; the seconds after which it is to be called again, or None.
 

@@ -80,6 +80,11 @@ class SpiderRunner:
         self._idle.set()
         self._running = 0
 
+    @property
+    def running(self) -> int:
+        """See the port."""
+        return self._running
+
     def stop(self) -> None:
         """See the port."""
         self._stop.set()
