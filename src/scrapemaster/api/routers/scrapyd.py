@@ -20,13 +20,13 @@ from scrapemaster.api.schemas.scrapyd import (
     Cancelled,
     DaemonStatus,
     JobList,
-    Projects,
+    ProjectNames,
     Scheduled,
     ScrapydAnswer,
     ScrapydError,
     SpiderNames,
     State,
-    Versions,
+    VersionNames,
 )
 from scrapemaster.api.security import Services
 from scrapemaster.domain.errors import (
@@ -218,13 +218,13 @@ async def cancel(request: Request, caller: BasicCaller, app: Services) -> Any:
     )
 
 
-@router.get("/listprojects.json", response_model=Projects, summary="List projects")
+@router.get("/listprojects.json", response_model=ProjectNames, summary="List projects")
 async def listprojects(_caller: BasicCaller, app: Services) -> Any:
     """By name."""
     return _said(projects=[versions[0].project for versions in await app.spiders.projects.find()])
 
 
-@router.get("/listversions.json", response_model=Versions, summary="List a project's versions")
+@router.get("/listversions.json", response_model=VersionNames, summary="List a project's versions")
 async def listversions(_caller: BasicCaller, app: Services, project: ProjectQuery = "") -> Any:
     """The latest last; none for a project that is not there."""
     mine = [one for one in await app.spiders.projects.find() if one[0].project == _needed(project, "project")]

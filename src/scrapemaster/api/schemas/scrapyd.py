@@ -53,13 +53,13 @@ class Added(ScrapydAnswer):
     spiders: int = Field(description="How many it has.", examples=[3])
 
 
-class Projects(ScrapydAnswer):
+class ProjectNames(ScrapydAnswer):
     """The projects."""
 
     projects: list[str] = Field(examples=[["shop"]])
 
 
-class Versions(ScrapydAnswer):
+class VersionNames(ScrapydAnswer):
     """A project's versions, the latest last."""
 
     versions: list[str] = Field(examples=[["r23", "r24"]])
