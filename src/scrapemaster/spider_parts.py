@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,13 @@ def _cache(settings: Settings, store: Store) -> ProjectCache:
     return ProjectCache(store.projects, prepare_data_dir(settings) / "spiders", settings.spider_project_bytes)
 
 
-def build_spiders(
-    settings: Settings, store: Store, events: EventSink, egress: EgressPolicy, worker: str | None
+def build_spiders(  # noqa: PLR0917 -- called in one place
+    settings: Settings,
+    store: Store,
+    events: EventSink,
+    egress: EgressPolicy,
+    worker: str | None,
+    clock: Callable[[], float],
 ) -> SpiderRunner:
     """What runs spiders in this process; `worker` is a name that no other worker of a fleet has."""
     rules = SpiderRules(
@@ -49,7 +55,9 @@ def build_spiders(
         pause_seconds=settings.spider_pause_seconds,
     )
     cache = _cache(settings, store)
-    return SpiderRunner(store, cache, egress, events, rules=rules, check=check_scrapy, worker=worker)
+    return SpiderRunner(
+        store, cache, egress, events, rules=rules, check=check_scrapy, worker=worker, clock=clock
+    )
 
 
 @dataclass(slots=True, frozen=True)

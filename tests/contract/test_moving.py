@@ -15,11 +15,13 @@ from contract.test_schedules import make_schedule
 from contract.test_users import key_of, user
 from contract.test_webhooks import NOW, OK, lease, make_delivery, make_endpoint
 from scrapemaster.domain.errors import Conflict, StoreBroken
+from scrapemaster.domain.escalation import Finding, Lesson, Reason
 from scrapemaster.domain.idempotency import OrderKey, body_hash
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import JobConfig, JobStatus
 from scrapemaster.domain.outcome import Verdict
 from scrapemaster.domain.proxy_health import Delta, Strike
+from scrapemaster.domain.took import Expense, Took
 from scrapemaster.domain.user import Role
 from scrapemaster.domain.webhook import DeliveryState, Settlement
 from scrapemaster.ports.artefacts import CHUNK_BYTES
@@ -32,6 +34,15 @@ from scrapemaster.storage.sqlite.store import SqliteStore
 from servers.stores import settings_for
 
 KEY = OrderKey("ké", body_hash({"url": "http://site/"}))
+
+#: What `auto` chose for a page.
+TOOK = Took(
+    "browser",
+    Reason.CHALLENGE,
+    Expense(1, 2, 3),
+    Expense(4, 5, 6),
+    Lesson("site", "", "look", Finding.CHANGED),
+)
 
 
 @pytest.fixture
@@ -103,7 +114,9 @@ async def busy_job(store):
         job.id,
         "h",
         [
-            handled(leased[0], [b"{}"] * 3, [request_of("found", 2)], alias=b"A" * 16, fill={"n": 2}),
+            handled(
+                leased[0], [b"{}"] * 3, [request_of("found", 2)], alias=b"A" * 16, fill={"n": 2}, took=TOOK
+            ),
             failed(leased[1]),
             retried(leased[2], NOW + 5),
             replace(failed(leased[3], "robots_denied"), verdict=Verdict.SKIPPED, fetched=False),

@@ -72,7 +72,7 @@ def test_a_new_job_has_every_field_of_the_contract(service, site):
 
     assert created["status"] == "pending"
     assert set(created) == {
-        "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "priority", "status", "stop_reason", "progress",
+        "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "engines", "priority", "status", "stop_reason", "progress",
         "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "pages_unchanged", "items_scraped", "items_failed", "bytes_downloaded",
         "rate", "eta_seconds", "error", "warnings", "fill", "created_at", "started_at", "finished_at",
         "webhook_url", "webhook_events", "selectors", "config", "cost", "retry_of", "schedule_id",
@@ -109,7 +109,7 @@ def test_results_come_in_pages_and_by_cursor(service, job):
         "15",
     )
     assert page["results"] == rows[5:15]
-    assert set(rows[0]) == {"job_id", "url", "data", "scraped_at"}
+    assert set(rows[0]) == {"job_id", "url", "data", "scraped_at", "engine_used", "engine_reason"}
     assert len({row["data"]["n"] for row in rows}) == PAGES
     last = service.http.get(url, params={"cursor": str(PAGES - 1)}).json()
     assert (len(last["results"]), last["next"]) == (1, None)
@@ -204,7 +204,7 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["selectors", "t"],
             "transform",
         ),
-        ({"url": "http://a/", "config": {"browser": {}}}, [], "engine: browser"),
+        ({"url": "http://a/", "engine": "http", "config": {"browser": {}}}, [], "engine: browser"),
         (
             {"url": "http://a/", "engine": "browser", "config": {"impersonate": "chrome137"}},
             [],

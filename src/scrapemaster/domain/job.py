@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scrapemaster.domain.choices import Choices
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId, ScheduleId, UserId
 from scrapemaster.domain.rendering import Rendering
@@ -161,7 +162,7 @@ class Job:
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     `fill`: in how many of the items each selector had a value,
-    by its dotted name; without those that never had one. `spider`: what runs in the place of an engine.
+    by its dotted name; without those that never had one. `choices`: what the `auto` engine chose and learnt. `traceparent` names what ordered it to who traces, where anybody does. `spider`: what runs in the place of an engine.
     """
 
     id: JobId
@@ -197,6 +198,15 @@ class Job:
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
     spider: SpiderOrder | None = None
+    choices: Choices = field(default_factory=Choices)
+    traceparent: str | None = None
+
+    @property
+    def fetched_by(self) -> str | None:
+        """Who fetched: the engine, or of `auto` those that pages came from, `http`, `browser` or `http+browser`; None before there is one."""
+        if self.engine_used == EngineName.AUTO:
+            return self.choices.engines
+        return self.engine_used
 
     @property
     def adaptive(self) -> bool:

@@ -170,6 +170,7 @@ class MovedRow:
     url: str
     data: bytes
     scraped_at: float
+    way: str | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -146,7 +146,7 @@ class HttpFetcher:
                 self._throttle.release(site.host)
             took = time.monotonic() - started
             if self._adapting is not None:
-                self._adapting.told(site.host, took, proxied=session.pooled is not None)
+                self._adapting.told(site.host, took, indirect=session.pooled is not None)
             spent += took
             if isinstance(found, str):
                 redirects.append(url)
@@ -171,7 +171,7 @@ class HttpFetcher:
         took = time.monotonic() - started
         error.elapsed = spent + took
         if self._adapting is not None:
-            self._adapting.told(host, took, error, proxied=session.pooled is not None)
+            self._adapting.told(host, took, error, indirect=session.pooled is not None)
         return error
 
     async def _hop(

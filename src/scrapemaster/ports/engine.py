@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.page import Page
@@ -28,6 +28,18 @@ class PageSource(Protocol):
 
     async def close(self) -> None:
         """Free connections; twice is no error."""
+
+
+@runtime_checkable
+class RenderingSource(PageSource, Protocol):
+    """A job's two ways to its pages: `fetch` brings them as their server sends them, `render` as a browser shows them."""
+
+    @property
+    def lacking(self) -> str | None:
+        """Why nothing can be rendered here, as a sentence that says what to do; None when it can."""
+
+    async def render(self, url: str) -> Page:
+        """As `fetch`, under the same rules and over the same sessions, by a browser."""
 
 
 class Engine(Protocol):

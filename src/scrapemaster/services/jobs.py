@@ -39,6 +39,7 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.tracing import NoTracer, Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.services.hooks import JobHook, JobHooks
 from scrapemaster.services.proxies import PoolOrders
@@ -199,6 +200,13 @@ def _refuse_contradictions(config: JobConfig) -> None:
             )
 
 
+def check_engine(engine_for: Callable[[EngineName], Engine], order: JobOrder) -> None:
+    """Raise a `UserError` with a sentence when an order's engine is not there, or lacks what the order needs."""
+    engine_for(order.engine)
+    if order.engine is EngineName.AUTO and order.config.browser.demanding:
+        engine_for(EngineName.BROWSER)
+
+
 class JobService:
     """Use cases of jobs. `sees` is whose jobs the caller may see; None for everybody's."""
 
@@ -212,6 +220,7 @@ class JobService:
         *,
         pool: PoolOrders,
         spiders: SpiderOrders,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -220,6 +229,7 @@ class JobService:
         self._hooks = hooks
         self._pool = pool
         self._spiders = spiders
+        self._tracer = tracer or NoTracer()
 
     async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
         """Take an order; the job is stored when this returns, with whether it is new.
@@ -227,13 +237,15 @@ class JobService:
         It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
         """
         if order.spider is None:
-            self._engine_for(order.engine)
+            check_engine(self._engine_for, order)
         else:
             order = replace(order, spider=await self._spiders.resolved(order.spider))
         # Off the event loop: hostile selectors may take a second to be refused.
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._pool.check(job.config)
         await self._hooks.attach(job, order.hook)
+        # For slices that run because a sweep, and not the message, found the job.
+        job = replace(job, traceparent=self._tracer.traceparent)
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:
             await self._queue.wake(job.id, job.priority)
@@ -282,7 +294,7 @@ class JobService:
         if job.status is not JobStatus.PAUSED:
             raise Conflict(f"only a paused job can be resumed; this one is {job.status}")
         target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
-        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
+        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS, error=None)
 
     async def retry(self, job_id: JobId, sees: UserId | None) -> Job:
         """Fetch the failed pages again: in the job, or if it is over in a new one, which is returned.
@@ -302,6 +314,7 @@ class JobService:
             if job.status not in TERMINAL:
                 raise Conflict("the job has no failed page to try again")
         new = await self._hooks.carry_over(job, retry_of(job, time.time()))
+        new = replace(new, traceparent=self._tracer.traceparent)
         await self._store.jobs.add_retry(new, job_id)
         await self._queue.wake(new.id, new.priority)
         return await self.get(new.id, None)

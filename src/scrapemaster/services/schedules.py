@@ -20,7 +20,7 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.services.hooks import JobHooks
-from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.jobs import JobOrder, check_engine, job_of
 from scrapemaster.services.proxies import PoolOrders
 from scrapemaster.services.spider_orders import SpiderOrders
 
@@ -87,7 +87,7 @@ class Orders:
     async def _resolved(self, order: JobOrder) -> JobOrder:
         """The order as of now: a spider's is of the version that is the latest, where it names none."""
         if order.spider is None:
-            self._engine_for(order.engine)
+            check_engine(self._engine_for, order)
             return order
         return replace(order, spider=await self._spiders.resolved(order.spider))
 
@@ -193,16 +193,19 @@ class ScheduleService:
 class Scheduler:
     """Places the orders of schedules that are due. Any number of them may run: the store gives each run to one."""
 
-    def __init__(self, store: Store, queue: Queue, orders: Orders) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, orders: Orders, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._queue = queue
         self._orders = orders
+        self._clock = clock
 
     async def run_forever(self) -> None:
         """Look each second; outlives every fault."""
         while True:
             try:
-                await self.run_due(time.time())
+                await self.run_due(self._clock())
             except StoreError as error:
                 log.warning("schedules.waiting", error=str(error))
             except Exception:

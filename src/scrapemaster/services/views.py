@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from scrapemaster.domain.choices import Choices
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.quality import Harvest
 from scrapemaster.domain.selector import names_of
@@ -27,7 +28,8 @@ def job_view(job: Job) -> dict[str, Any]:
         "tags": list(job.tags),
         "meta": dict(job.meta),
         "engine": str(job.engine),
-        "engine_used": job.engine_used,
+        "engine_used": job.fetched_by,
+        "engines": engines_view(job.choices),
         "priority": str(job.priority),
         "status": str(job.status),
         "stop_reason": None if job.stop_reason is None else str(job.stop_reason),
@@ -74,6 +76,23 @@ def _spider_view(job: Job) -> dict[str, Any]:
         "spider_args": dict(spider.args),
         "spider_settings": dict(spider.settings),
     }
+
+
+def engines_view(choices: Choices) -> dict[str, Any] | None:
+    """What the `auto` engine chose: for each engine its pages, by reason, and what it was asked for; None for other engines."""
+    if not choices.pages and not choices.http.fetches and not choices.browser.fetches:
+        return None
+    view = {}
+    for name, expense in (("http", choices.http), ("browser", choices.browser)):
+        reasons = choices.of(name)
+        view[name] = {
+            "pages": sum(reasons.values()),
+            "reasons": reasons,
+            "fetches": expense.fetches,
+            "seconds": expense.ms / 1_000,
+            "bytes": expense.bytes,
+        }
+    return view
 
 
 def fill_view(names: Iterable[str], harvest: Harvest) -> dict[str, dict[str, float]]:

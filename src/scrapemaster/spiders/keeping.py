@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scrapemaster.crawl.rate import RateMeter
 from scrapemaster.domain.ids import JobId
@@ -30,16 +30,17 @@ class Keeping:
     that the run is no longer ours.
     """
 
-    def __init__(self, store: Store, job: JobId, holder: str) -> None:
+    def __init__(self, store: Store, job: JobId, holder: str, clock: Callable[[], float]) -> None:
         self._store = store
         self._job = job
         self._holder = holder
+        self._clock = clock
         self._held: dict[bytes, Leased] = {}
         self.meter = RateMeter()
 
     async def renew(self) -> None:
         """Keep what is leased, the run itself above all."""
-        await self._store.frontier.renew(self._job, self._holder, LEASE_SECONDS, now=time.time())
+        await self._store.frontier.renew(self._job, self._holder, LEASE_SECONDS, now=self._clock())
 
     async def pages(self, pages: Sequence[Page], progress: float | None) -> list[Page]:
         """Commit pages; those that cannot be committed now, because the job is paused, are returned."""
@@ -49,7 +50,9 @@ class Keeping:
         while left:
             if not self._held.keys() & left.keys():
                 limit = max(_AT_ONCE, len(left))
-                leased = await frontier.lease(self._job, self._holder, limit, LEASE_SECONDS, now=time.time())
+                leased = await frontier.lease(
+                    self._job, self._holder, limit, LEASE_SECONDS, now=self._clock()
+                )
                 # Among them may be pages that an earlier run had done with and could not commit: they wait until they come again.
                 self._held |= {one.fingerprint: one for one in leased}
                 if not leased:
@@ -77,7 +80,7 @@ class Keeping:
             written.append(
                 NewLine(LogEvent.SPIDER, f"{len(lines) - _MOST_LINES} more lines, too many to be kept")
             )
-        await self._store.log.write(self._job, written, now=time.time())
+        await self._store.log.write(self._job, written, now=self._clock())
 
 
 def outcome_of(leased: Leased, page: Page) -> Outcome:

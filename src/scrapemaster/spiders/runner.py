@@ -53,7 +53,7 @@ class SpiderRules:
 class SpiderRunner:
     """See `ports.spiders.SpiderRuns`.
 
-    `check` raises a `UserError` where spiders cannot be run. `worker` is what its leases' holders begin with, in a fleet.
+    `check` raises a `UserError` where spiders cannot be run. `worker` is what its leases' holders begin with, in a fleet; `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class SpiderRunner:
         rules: SpiderRules,
         check: Callable[[], None],
         worker: str | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._cache = cache
@@ -74,6 +75,7 @@ class SpiderRunner:
         self._rules = rules
         self._check = check
         self._worker = worker
+        self._clock = clock
         self._stop = asyncio.Event()
         self._places = asyncio.Semaphore(rules.places)
         self._idle = asyncio.Event()
@@ -120,7 +122,7 @@ class SpiderRunner:
             await self._end(job.id, Ending(JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error)))
             return None
         started = await self._store.jobs.transition(
-            job.id, JobStatus.RUNNING, now=time.time(), only_from=JobStatus.PENDING, engine_used="scrapy"
+            job.id, JobStatus.RUNNING, now=self._clock(), only_from=JobStatus.PENDING, engine_used="scrapy"
         )
         if started is not None:
             self._tell(EventType.JOB_STARTED, job.id)
@@ -132,8 +134,8 @@ class SpiderRunner:
         frontier = self._store.frontier
         if (await frontier.counters(job.id)).failed:
             # What failed in an earlier run may do better in this one.
-            await frontier.retry_failed(job.id, now=time.time())
-        leased = await frontier.lease(job.id, holder, 1, LEASE_SECONDS, now=time.time())
+            await frontier.retry_failed(job.id, now=self._clock())
+        leased = await frontier.lease(job.id, holder, 1, LEASE_SECONDS, now=self._clock())
         try:
             if not leased or leased[0].fingerprint != ROOT:
                 return _LOOK_AGAIN
@@ -166,7 +168,7 @@ class SpiderRunner:
             }
             process = await SpiderProcess.start(self._rules.limits, gate.port, task)
             log.info("spider.started", job_id=job.id, spider=order.url, pid=process.pid)
-            keeping = Keeping(self._store, job.id, holder)
+            keeping = Keeping(self._store, job.id, holder, self._clock)
             run = Run(self._store, job, process, keeping, pace=self._rules, stopping=self._stop, poked=poked)
             try:
                 turn = await run.work(lambda: self._tell(EventType.JOB_PROGRESS, job.id))
@@ -194,7 +196,7 @@ class SpiderRunner:
         again = root.attempts < order.restarts
         shortest, longest = _RESTART_AFTER
         wait = min(longest, shortest * 2.0**root.attempts)
-        now = time.time()
+        now = self._clock()
         outcome = Outcome(
             request=root,
             verdict=Verdict.RETRY if again else Verdict.FAILED,
@@ -217,11 +219,11 @@ class SpiderRunner:
         if end.warnings:
             await self._store.jobs.warn(job_id, end.warnings)
         ended = await self._store.jobs.transition(
-            job_id, end.status, now=time.time(), stop_reason=end.reason, error=end.error
+            job_id, end.status, now=self._clock(), stop_reason=end.reason, error=end.error
         )
         if ended is not None:
             log.info("job.ended", job_id=job_id, status=str(end.status), stop_reason=str(end.reason))
             self._tell(_EVENT_OF[end.status], job_id)
 
     def _tell(self, event: EventType, job_id: JobId) -> None:
-        self._events.publish(Event(event, job_id, time.time()))
+        self._events.publish(Event(event, job_id, self._clock()))

@@ -22,6 +22,7 @@ from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.api.schemas.browser import BrowserBody
 from scrapemaster.api.schemas.spiders import SpiderBody
 from scrapemaster.api.schemas.webhooks import WebhookEvent
+from scrapemaster.domain.escalation import MEANING, Reason
 from scrapemaster.domain.events import EventType
 from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
 from scrapemaster.domain.webhook import JOB_HOOK_EVENTS
@@ -159,7 +160,9 @@ class ConfigBody(Body):
         examples=[["data", "markdown"]],
     )
     browser: BrowserBody | None = Field(
-        None, description="How the browser engine renders pages; for `engine: browser` alone."
+        None,
+        description="How pages are rendered; for `engine: browser` and `engine: auto`. With `auto`, asking for anything that only a browser "
+        "does (`wait_for`, `scroll`, `actions`, `screenshot`, `pdf`) has every page rendered.",
     )
     adaptive_throttle: StrictBool | None = Field(
         None,
@@ -224,7 +227,8 @@ class JobBody(SpiderBody):
     )
     engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
         "auto",
-        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` takes `http`; `scrapy` runs a `spider`.",
+        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` asks plainly first and takes the browser for "
+        "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` runs a `spider`.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -281,8 +285,8 @@ class JobBody(SpiderBody):
     @model_validator(mode="after")
     def _engine_has_it(self) -> Self:
         rendered = self.engine in {"browser", "playwright"}
-        if self.config.browser is not None and not rendered:
-            raise ValueError("config.browser says nothing without engine: browser")
+        if self.config.browser is not None and not rendered and self.engine != "auto":
+            raise ValueError("config.browser says nothing without engine: browser or engine: auto")
         if self.config.impersonate is not None and rendered:
             raise ValueError(
                 "config.impersonate says nothing with engine: browser, which is a browser itself"
@@ -338,6 +342,14 @@ class JobBody(SpiderBody):
         return hook if self.webhook_secret is None else replace(hook, secret=self.webhook_secret)
 
 
+def _reasons(first: Reason, last: Reason) -> str:
+    """Reasons of the `auto` engine with their meaning, from one to another."""
+    every = list(Reason)
+    return ", ".join(
+        f"`{reason}` ({MEANING[reason]})" for reason in every[every.index(first) : every.index(last) + 1]
+    )
+
+
 class CostAnswer(Answer):
     """What a job took."""
 
@@ -347,6 +359,33 @@ class CostAnswer(Answer):
         "several pages at once.",
         examples=[12.5],
     )
+
+
+class EngineShare(Answer):
+    """What one engine did for a job of `auto`."""
+
+    pages: int = Field(description="Pages whose rows are from it.", examples=[40])
+    reasons: dict[str, int] = Field(
+        description="The same, by the reason for which it was chosen: for `http` "
+        + _reasons(Reason.NO_SCRIPTS, Reason.RENDER_FAILED)
+        + "; for `browser` "
+        + _reasons(Reason.SCRIPT_SHELL, Reason.ORDERED)
+        + ".",
+        examples=[{"script_shell": 38, "challenge": 2}],
+    )
+    fetches: int = Field(
+        description="How often it was asked. A page that came plainly and was then rendered counts in both engines.",
+        examples=[41],
+    )
+    seconds: float = Field(description="Seconds that this took.", examples=[25.1])
+    bytes: int = Field(description="Bytes that came, unpacked.", examples=[804_000])
+
+
+class EnginesAnswer(Answer):
+    """What each engine did for a job of `auto`."""
+
+    http: EngineShare
+    browser: EngineShare
 
 
 class FieldFill(Answer):
@@ -370,7 +409,13 @@ class JobAnswer(Answer):
     tags: list[str]
     meta: dict[str, Any]
     engine: EngineName = Field(description="As asked.")
-    engine_used: str | None = Field(description="Who fetches in fact.", examples=["http"])
+    engine_used: str | None = Field(
+        description="Who fetched in fact. Of `auto`: `http`, `browser` or `http+browser`, null before there is a page.",
+        examples=["http+browser"],
+    )
+    engines: EnginesAnswer | None = Field(
+        description="What `engine: auto` chose; null for the other engines."
+    )
     priority: Priority
     status: JobStatus
     stop_reason: StopReason | None = Field(description="Why it is over.")
@@ -436,6 +481,7 @@ class FailedPageAnswer(Answer):
     at: datetime
     evidence: dict[str, str] | None = Field(
         description="For a page that says it is one and is not (`blocked`, `challenge`, `login_wall`, `empty_body`, "
-        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`.",
+        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`. With `engine: auto`, for every page "
+        "the `engine` it was had by and the `engine_reason`.",
         examples=[None],
     )

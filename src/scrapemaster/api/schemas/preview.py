@@ -121,6 +121,9 @@ class PreviewAnswer(Answer):
         description="The server's; null for `html` and when there was none.", examples=[200]
     )
     engine: str | None = Field(description="Who fetched; null for `html`.", examples=["http"])
+    engine_reason: str | None = Field(
+        description="Why `engine: auto` took that one; null for the other engines.", examples=["complete"]
+    )
     timing: PreviewTiming
     items: list[dict[str, Any]] = Field(description="The first 100, and of large ones fewer.")
     items_total: int

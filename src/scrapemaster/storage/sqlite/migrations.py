@@ -385,6 +385,13 @@ CREATE INDEX jobs_by_schedule ON jobs (json_extract(spec, '$.schedule_id'), crea
 CREATE INDEX jobs_by_status ON jobs (owner, status, created_at);
 """
 
+_CHOICES = """
+-- What the `auto` engine chose for a job's pages and learnt, as JSON; written by the commits that it came from.
+ALTER TABLE tallies ADD COLUMN choices TEXT NOT NULL DEFAULT '{}';
+-- The engine that it chose for a row's page, and why: `browser/script_shell`. Null for the other engines.
+ALTER TABLE results ADD COLUMN way TEXT;
+"""
+
 _SPIDERS = """
 -- Uploaded Scrapy projects; no: the order in which they came.
 CREATE TABLE projects (
@@ -421,6 +428,7 @@ STEPS: tuple[str, ...] = (
     _ARTEFACTS,
     _PROXIES,
     _SERIES,
+    _CHOICES,
     _SPIDERS,
 )
 

@@ -212,7 +212,7 @@ class SqliteMoveSource:
             return self._known(number, after)
         if kind is Kind.ROWS:
             return self._batches(
-                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
                 "FROM results r JOIN requests q ON q.key = r.request "
                 f"WHERE r.key > ?2 AND r.key < ?1 ORDER BY r.key LIMIT {_RECORDS}",
                 (end,),
