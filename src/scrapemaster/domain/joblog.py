@@ -38,6 +38,7 @@ class LogEvent(StrEnum):
     PAGES_SKIPPED = "pages_skipped"
     RETRIED = "retried"
     WARNING = "warning"
+    SPIDER = "spider"
     ENGINE_CHOSEN = "engine_chosen"
     ENDED = "ended"
 

@@ -34,7 +34,8 @@ def job_view(job: Job) -> dict[str, Any]:
         "status": str(job.status),
         "stop_reason": None if job.stop_reason is None else str(job.stop_reason),
         "progress": int(job.progress) if job.progress == int(job.progress) else job.progress,
-        "pages_discovered": counters.discovered,
+        # The run of a spider is a request of its frontier, and no page.
+        "pages_discovered": counters.discovered - (job.spider is not None),
         "pages_fetched": counters.fetched,
         "pages_failed": counters.failed,
         "pages_skipped": counters.skipped,
@@ -56,7 +57,24 @@ def job_view(job: Job) -> dict[str, Any]:
         "webhook_url": job.webhook_url,
         "webhook_events": [str(event) for event in job.webhook_events],
         "selectors": dict(job.selectors_asked),
-        "config": {**dict(job.config_asked), "max_pages": job.config.max_pages},
+        "config": {
+            **dict(job.config_asked),
+            "max_pages": job.config.max_pages if job.spider is None else job.spider.pages,
+        },
+        **_spider_view(job),
+    }
+
+
+def _spider_view(job: Job) -> dict[str, Any]:
+    spider = job.spider
+    if spider is None:
+        return dict.fromkeys(("project", "version", "spider", "spider_args", "spider_settings"))
+    return {
+        "project": spider.project,
+        "version": spider.version,
+        "spider": spider.name,
+        "spider_args": dict(spider.args),
+        "spider_settings": dict(spider.settings),
     }
 
 

@@ -20,6 +20,7 @@ from pydantic import (
 
 from scrapemaster.api.schemas.base import Answer, Body
 from scrapemaster.api.schemas.browser import BrowserBody
+from scrapemaster.api.schemas.spiders import SpiderBody
 from scrapemaster.api.schemas.webhooks import WebhookEvent
 from scrapemaster.domain.escalation import MEANING, Reason
 from scrapemaster.domain.events import EventType
@@ -229,8 +230,8 @@ class ConfigBody(Body):
         return JobConfig(**values, browser=rendering, max_pages=self.max_pages or 0)
 
 
-class JobBody(Body):
-    """An order. Either `url` or `urls` says where to start."""
+class JobBody(SpiderBody):
+    """An order. Either `url` or `urls` says where to start, or a `spider` does."""
 
     url: Url | None = Field(
         None, description="Where to start (http or https).", examples=["https://example.com/products"]
@@ -245,7 +246,7 @@ class JobBody(Body):
         "auto",
         description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` asks plainly first and takes the browser for "
         "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` has Scrapy and its components around "
-        "plain requests.",
+        "plain requests, or runs a `spider` of an uploaded project.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -283,8 +284,20 @@ class JobBody(Body):
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
-        if (self.url is None) == (self.urls is None):
-            raise ValueError("give either url or urls")
+        if self.spider is not None:
+            if self.url is not None or self.urls is not None:
+                raise ValueError(
+                    "a spider says itself where to start: leave url and urls out, or give spider_args"
+                )
+        elif (self.url is None) == (self.urls is None):
+            raise ValueError("give either url or urls, or the spider of a project")
+        return self
+
+    @model_validator(mode="after")
+    def _spider_is_whole(self) -> Self:
+        self.check_spider(self.engine, self.config)
+        if self.spider is not None and self.selectors:
+            raise ValueError("selectors say nothing to a spider, which has its own")
         return self
 
     @model_validator(mode="after")
@@ -309,7 +322,17 @@ class JobBody(Body):
     @model_validator(mode="after")
     def _can_be_stored(self) -> Self:
         try:
-            orjson.dumps([self.name, self.tags, self.meta, self.selectors, self.config.model_dump()])
+            orjson.dumps(
+                [
+                    self.name,
+                    self.tags,
+                    self.meta,
+                    self.selectors,
+                    self.config.model_dump(),
+                    self.spider_args,
+                    self.spider_settings,
+                ]
+            )
         except (TypeError, orjson.JSONEncodeError) as error:
             raise ValueError(f"something in it cannot be stored as JSON: {error}") from None
         return self
@@ -328,6 +351,7 @@ class JobBody(Body):
             meta=self.meta,
             config_asked=self.config.model_dump(exclude_unset=True),
             hook=self._hook(),
+            spider=self.spider_order(self.config),
         )
 
     def _hook(self) -> JobHook | None:
@@ -444,6 +468,13 @@ class JobAnswer(Answer):
     webhook_events: list[str] = Field(description="Events sent there.", examples=[[]])
     retry_of: str | None = Field(description="The job whose failed pages this one fetches again.")
     schedule_id: str | None = Field(description="The schedule that ordered it.")
+    project: str | None = Field(description="The project whose spider it runs, if it does.", examples=[None])
+    version: str | None = Field(description="The project's version.", examples=[None])
+    spider: str | None = Field(description="The spider.", examples=[None])
+    spider_args: dict[str, str] | None = Field(description="The spider's arguments.", examples=[None])
+    spider_settings: dict[str, Any] | None = Field(
+        description="Settings of Scrapy that go before the project's.", examples=[None]
+    )
     selectors: dict[str, Any]
     config: dict[str, Any]
 

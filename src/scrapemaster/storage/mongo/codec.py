@@ -32,6 +32,7 @@ _SPEC = (
     "webhook_url",
     "webhook_events",
     "schedule_id",
+    "spider",
     "traceparent",
 )
 _PLAIN = (
@@ -67,6 +68,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "name_key": bytes_or_none(job.name),
         "retry_of": job.retry_of,
         "schedule_id": job.schedule_id,
+        "project": None if job.spider is None else bytes_of(job.spider.project),
         "fill": packed(job.fill),
         "choices": packed(job.choices),
         "announced": 0,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from scrapemaster.domain.choices import chosen
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.job import TERMINAL, Counters, progress_of
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of, risen
 from scrapemaster.domain.joblog import Trouble, lines_of_choices
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
@@ -85,6 +85,7 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     holder_name: bytes,
     outcomes: Sequence[Outcome],
     rate: float | None,
+    progress: float | None = None,
 ) -> Committed:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
     # The first write to the job's document keeps every other transaction on the job out until the end of this one.
@@ -130,7 +131,9 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     changes: Document = {
         **ledger.document(),
         **(diary.document() if writes.troubles or after_choosing is not before else {}),
-        "progress": progress_of(after, job["max_pages"], job["progress"]),
+        "progress": progress_of(after, job["max_pages"], job["progress"])
+        if progress is None
+        else risen(job["progress"], progress),
     }
     if after_choosing is not before:
         changes["choices"] = packed(after_choosing)

@@ -84,6 +84,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "proxies": [_index("identity", unique=True), _index("created_at", "_id")],
     "proxy_health": [_index("host"), _index("proxy", "host"), _index("at")],
+    "projects": [_index("project", "no"), _index("no")],
+    "project_chunks": [_index("project", "version")],
     "turns": [],
 }
 

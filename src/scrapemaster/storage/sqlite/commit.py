@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from scrapemaster.domain.choices import chosen
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.job import TERMINAL, Counters, progress_of
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of, risen
 from scrapemaster.domain.joblog import Trouble, lines_of_choices
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
@@ -33,12 +33,13 @@ from scrapemaster.storage.sqlite.series import write_point
 _OVER = frozenset(str(status) for status in TERMINAL)
 
 
-def commit_outcomes(
+def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a transaction
     connection: sqlite3.Connection,
     job_id: JobId,
     holder: str,
     outcomes: Sequence[Outcome],
     rate: float | None,
+    known: float | None = None,
 ) -> Counters:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
     job, max_pages, progress, compared, started_at, before, before_chosen, fill = _job(connection, job_id)
@@ -105,7 +106,7 @@ def commit_outcomes(
         "rate = coalesce(?, rate), fill = ? WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
-            progress_of(after, max_pages, progress),
+            progress_of(after, max_pages, progress) if known is None else risen(progress, known),
             rate,
             packed(fill),
             job,

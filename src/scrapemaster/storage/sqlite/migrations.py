@@ -392,6 +392,31 @@ ALTER TABLE tallies ADD COLUMN choices TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE results ADD COLUMN way TEXT;
 """
 
+_SPIDERS = """
+-- Uploaded Scrapy projects; no: the order in which they came.
+CREATE TABLE projects (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    uploaded_at REAL NOT NULL,
+    uploaded_by TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    spiders TEXT NOT NULL,
+    UNIQUE (project, version)
+);
+CREATE TABLE project_chunks (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (project, version, part)
+);
+"""
+
 STEPS: tuple[str, ...] = (
     _FIRST,
     _WEBHOOKS,
@@ -404,6 +429,7 @@ STEPS: tuple[str, ...] = (
     _PROXIES,
     _SERIES,
     _CHOICES,
+    _SPIDERS,
 )
 
 
