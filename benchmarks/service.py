@@ -73,7 +73,7 @@ class Service:
             )
         self._wait_ready()
         answer = self.http.post(
-            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=10
+            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=60
         )
         answer.raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

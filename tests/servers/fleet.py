@@ -54,7 +54,7 @@ class Fleet(Service):
 
     def sign_in(self):
         answer = self.http.post(
-            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=10
+            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=60
         )
         answer.raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -75,11 +75,11 @@ class Fleet(Service):
         return seen
 
     def seen_workers(self):
-        answer = self.http.get(f"{self.base}/monitoring/workers", timeout=10)
+        answer = self.http.get(f"{self.base}/monitoring/workers", timeout=60)
         return answer.json() if answer.status_code == 200 else []
 
     def system(self):
-        return self.http.get(f"{self.base}/monitoring/system", timeout=10).json()
+        return self.http.get(f"{self.base}/monitoring/system", timeout=60).json()
 
     def processes(self):
         """The pids of every process of the fleet."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Self, cast
+from typing import Any, Self
 
 import structlog
 from docket import Docket, Perpetual, Worker
@@ -233,10 +233,9 @@ class FleetWorker(FleetQueue):
     async def _bring_forward(self, docket: Docket, jobs: list[JobId]) -> None:
         """Have those run now whose time was set by a worker with a clock that is far ahead; by Redis's clock, as ours may be the wrong one."""
         keys = [key_of(job_id, 0) for job_id in jobs]
-        async with docket.redis() as given:
-            redis = cast("Redis", given)  # docket's own type has fewer commands
-            seconds, _ = await redis.time()
-            times = await redis.zmscore(docket.queue_key, keys)
+        async with docket.redis() as client:
+            redis: Any = client  # docket declares no more of it than it uses
+            (seconds, _), times = await redis.time(), await redis.zmscore(docket.queue_key, keys)
         for job_id, key, at in zip(jobs, keys, times, strict=True):
             if at is not None and at > seconds + _LATEST:
                 await docket.replace(_TASK, datetime.fromtimestamp(seconds, UTC), key)(
