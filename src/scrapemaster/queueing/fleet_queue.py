@@ -19,7 +19,6 @@ from typing import Any, Self
 import structlog
 from docket import Docket, Perpetual, Worker
 from docket.execution import Disposition, ExecutionState
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from scrapemaster.domain.ids import JobId
