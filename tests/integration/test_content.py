@@ -95,7 +95,7 @@ def test_H22_a_page_that_is_none_fails_with_its_reason_and_evidence(service, sit
 
     error = only_error(service, job)
     assert (job["status"], error["reason"]) == ("failed", reason)
-    assert set(error["evidence"]) == {"mark", "title", "text"}
+    assert set(error["evidence"]) == {"mark", "title", "text", "engine", "engine_reason"}
     assert job["items_scraped"] == 0
 
 
