@@ -82,7 +82,7 @@ class Service:
         """Stop it as Ctrl-C or systemd would; returns its exit code."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=15)
+        return process.wait(timeout=90)
 
     def kill(self) -> None:
         """End the service's process with SIGKILL; the crawler must notice by itself."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies, open_store
+from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import UserId
@@ -19,6 +19,7 @@ from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.ports.store import Store
 from scrapemaster.services.jobs import JobOrder, check_engine, job_of
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import open_store
 
 _LOCAL_USER = UserId("local")
 #: Seconds between two looks at the progress.

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scrapemaster.domain import rate_limit
 from scrapemaster.domain.errors import InvalidSetting
+from scrapemaster.domain.scrapy_settings import COMPONENT_PATTERN, SETTING_PATTERN
 
 PREFIX = "SCRAPEMASTER_"
 #: Names that belong to the test suite.
@@ -175,6 +176,16 @@ class Settings(BaseSettings):
         le=1024**4,
         description="Bytes that a page in a browser and all that it loads may have together, as they come over the network.",
     )
+    scrapy_components: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Import paths of middlewares, item pipelines and extensions that jobs with the Scrapy engine may name, separated by "
+        "commas. They run in the crawler: allow only what you trust as you trust the service itself.",
+    )
+    scrapy_settings: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names of further Scrapy settings that jobs may give, such as those which these components read, separated by commas; "
+        "`MYPROXY_*` means all that begin so.",
+    )
     artefact_bytes: int = Field(
         1024**3,
         ge=0,
@@ -253,6 +264,23 @@ class Settings(BaseSettings):
         if "sentinel" in parts.scheme and not parts.path.strip("/"):
             raise ValueError("must name the Sentinel's service: redis+sentinel://host:26379/mymaster/0")
         return value
+
+    @field_validator("scrapy_components", "scrapy_settings", mode="before")
+    @classmethod
+    def _scrapy_names(cls, value: Any, info: ValidationInfo) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        names = [text for part in parts if (text := str(part).strip())]
+        components = info.field_name == "scrapy_components"
+        pattern = COMPONENT_PATTERN if components else SETTING_PATTERN
+        for text in names:
+            if pattern.fullmatch(text) is None:
+                wanted = (
+                    "an import path such as package.module.Class"
+                    if components
+                    else "a name such as MYPROXY_LIST or MYPROXY_*"
+                )
+                raise ValueError(f"{text!r} is not {wanted}")
+        return tuple(names)
 
     @field_validator("otel_endpoint")
     @classmethod

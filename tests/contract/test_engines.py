@@ -14,9 +14,11 @@ from awkward import PAGES, awkward_site, fixed, response
 from scrapemaster.domain.errors import GiveUpPage, RetryPage
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig
+from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -51,12 +53,16 @@ def auto(egress, throttle):
     return AutoEngine(http(egress, throttle), browser(egress, throttle))
 
 
-ENGINES = {"http": http, "browser": browser, "auto": auto}
-
-
 def part(engine):
     """The engine whose throttle and robots.txt are in use."""
     return engine._http if engine.name == "auto" else engine
+
+
+def scrapy(egress, throttle):
+    return ScrapyEngine(egress, throttle, ScrapyRules())
+
+
+ENGINES = {"http": http, "browser": browser, "auto": auto, "scrapy": scrapy}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

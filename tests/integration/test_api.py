@@ -223,7 +223,30 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["config", "browser", "actions", 0],
             "needs a selector",
         ),
-        ({"url": "http://a/", "engine": "scrapy"}, ["engine"], "scrapy"),
+        (
+            {"url": "http://a/", "engine": "http", "config": {"scrapy_settings": {"DEPTH_PRIORITY": 1}}},
+            [],
+            "config.scrapy_settings says nothing without engine: scrapy",
+        ),
+        (
+            {"url": "http://a/", "engine": "scrapy", "config": {"scrapy_settings": {"USER_AGENT": "ü"}}},
+            ["config", "scrapy_settings"],
+            "printable ASCII",
+        ),
+        (
+            {"url": "http://a/", "engine": "scrapy", "config": {"scrapy_settings": {"FEEDS": {}}}},
+            ["config", "scrapy_settings", "FEEDS"],
+            "allowed are AUTOTHROTTLE_ENABLED",
+        ),
+        (
+            {
+                "url": "http://a/",
+                "engine": "scrapy",
+                "config": {"scrapy_settings": {"ITEM_PIPELINES": {"os.system": 1}}},
+            },
+            ["config", "scrapy_settings", "ITEM_PIPELINES"],
+            "not among the components that the operator allows",
+        ),
         ({"url": "http://a/", "engine": "curl"}, ["engine"], "'auto'"),
         ({"url": "http://a/", "priority": "urgent"}, ["priority"], "'low'"),
         ({"url": 5}, ["url"], "string"),

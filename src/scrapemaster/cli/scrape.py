@@ -38,6 +38,7 @@ class CliEngine(StrEnum):
 
     AUTO = "auto"
     HTTP = "http"
+    SCRAPY = "scrapy"
     BROWSER = "browser"
     PLAYWRIGHT = "playwright"
 
@@ -62,7 +63,10 @@ def scrape_command(
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Pages in work at once.")] = 8,
     delay: Annotated[float, typer.Option(min=0, help="Seconds between requests to a host.")] = 0.0,
     engine: Annotated[
-        CliEngine, typer.Option(help="Who fetches; browser runs the pages' scripts, auto where they need it.")
+        CliEngine,
+        typer.Option(
+            help="Who fetches; browser runs the pages' scripts, auto where they need it, scrapy has Scrapy around them."
+        ),
     ] = CliEngine.AUTO,
     wait_for: Annotated[
         str | None,

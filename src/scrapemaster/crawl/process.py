@@ -9,7 +9,7 @@ from random import Random
 from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
-from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, outcome_of_error
+from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, check_poison, outcome_of_error
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
@@ -46,9 +46,10 @@ Ask = Callable[[str], Awaitable[Page]]
 class PageWork:
     """Fetches and extracts the pages of one run."""
 
-    def __init__(self, run: Run, rng: Random) -> None:
+    def __init__(self, run: Run, rng: Random, clock: Callable[[], float] = time.time) -> None:
         self._run = run
         self._rng = rng
+        self._clock = clock
         config = run.job.config
         self._max_retries = config.max_retries
         self._follow = config.follow_links
@@ -62,10 +63,7 @@ class PageWork:
         """Fetch a page by `ask`, and extract it."""
         attempt = Attempt()
         try:
-            if leased.interruptions >= POISON_INTERRUPTIONS:
-                raise GiveUpPage(
-                    "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
-                )
+            check_poison(leased)
             page = attempt.page = await ask(leased.url)
             attempt.elapsed = page.elapsed
             await self._read(leased, page, attempt)
@@ -105,7 +103,9 @@ class PageWork:
 
     def failure(self, leased: Leased, error: PageError) -> Outcome:
         """The outcome of a request that ended in `error`."""
-        return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
+        return outcome_of_error(
+            leased, error, max_retries=self._max_retries, now=self._clock(), rng=self._rng
+        )
 
     def may_retry(self, leased: Leased, error: PageError) -> bool:
         """Whether a request that ended in `error` is tried again."""

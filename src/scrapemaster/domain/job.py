@@ -126,6 +126,7 @@ class JobConfig:
     formats: Sequence[str] = ("data",)
     incremental: bool = False
     adaptive_throttle: bool | None = None
+    scrapy_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -161,7 +162,7 @@ class Job:
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     `fill`: in how many of the items each selector had a value,
-    by its dotted name; without those that never had one. `choices`: what the `auto` engine chose and learnt.
+    by its dotted name; without those that never had one. `choices`: what the `auto` engine chose and learnt. `traceparent` names what ordered it to who traces, where anybody does.
     """
 
     id: JobId
@@ -197,6 +198,7 @@ class Job:
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
+    traceparent: str | None = None
 
     @property
     def fetched_by(self) -> str | None:

@@ -102,7 +102,9 @@ def line_of_transition(source: JobStatus, target: JobStatus, changes: Mapping[st
         level = LogLevel.ERROR if target is JobStatus.FAILED else LogLevel.INFO
         return NewLine(LogEvent.ENDED, message, level)
     if target is JobStatus.PAUSED:
-        return NewLine(LogEvent.PAUSED, "paused")
+        error = changes.get("error")
+        level = LogLevel.ERROR if error else LogLevel.INFO
+        return NewLine(LogEvent.PAUSED, f"paused: {error}" if error else "paused", level)
     if source is JobStatus.PAUSED:
         return NewLine(LogEvent.RESUMED, "resumed")
     engine = changes.get("engine_used")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scrapemaster.domain.errors import GiveUpPage, UserError
-from scrapemaster.domain.job import Job
+from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.rendering import SETTLED
 from scrapemaster.engines.browser import BrowserEngine, BrowserPageSource
@@ -26,6 +26,9 @@ class AutoEngine:
 
     def check(self) -> None:
         """See `ports.engine.Engine`. Without a browser it stays with plain requests."""
+
+    def accept(self, config: JobConfig) -> None:
+        """See `ports.engine.Engine`."""
 
     def open(self, job: Job) -> AutoPageSource:
         """See `ports.engine.Engine`."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from scrapemaster.domain.errors import PageError, RetryPage
-from scrapemaster.domain.job import Job
+from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of
 from scrapemaster.domain.url import host_of
@@ -69,6 +69,9 @@ class BrowserEngine:
             check_installed()
             find_chromium(self._rules.executable)
             self._checked = True
+
+    def accept(self, config: JobConfig) -> None:
+        """See `ports.engine.Engine`."""
 
     def open(self, job: Job) -> BrowserPageSource:
         """See `ports.engine.Engine`."""

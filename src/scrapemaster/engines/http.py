@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scrapemaster.domain.job import Job
+from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import host_of
 from scrapemaster.engines.way import Way
@@ -38,6 +38,9 @@ class HttpEngine:
         self._robots = RobotsCache()
 
     def check(self) -> None:
+        """See `ports.engine.Engine`."""
+
+    def accept(self, config: JobConfig) -> None:
         """See `ports.engine.Engine`."""
 
     def open(self, job: Job) -> HttpPageSource:

@@ -81,5 +81,8 @@ class Store(Protocol):
     async def close(self) -> None:
         """Finish what was begun and disconnect; twice is no error."""
 
+    async def now(self) -> float:
+        """Epoch seconds by the one clock that all who have the store open, on whatever machine, can read."""
+
     async def ping(self) -> None:
         """Return if the store answers; raise a `StoreError` if not."""

@@ -29,6 +29,7 @@ from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.domain.proxy import checked_choice
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.scrapy_settings import applied
 from scrapemaster.domain.series import Point, thinned
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
@@ -38,6 +39,7 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.tracing import NoTracer, Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.services.hooks import JobHook, JobHooks
 from scrapemaster.services.proxies import PoolOrders
@@ -85,7 +87,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
             "an incremental job is compared with the last one of its name: give it a name",
             ("config", "incremental"),
         )
-    config = _with_identity(config)
+    config = _with_identity(applied(config))
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -165,7 +167,7 @@ def _refuse_contradictions(config: JobConfig) -> None:
 
 def check_engine(engine_for: Callable[[EngineName], Engine], order: JobOrder) -> None:
     """Raise a `UserError` with a sentence when an order's engine is not there, or lacks what the order needs."""
-    engine_for(order.engine)
+    engine_for(order.engine).accept(order.config)
     if order.engine is EngineName.AUTO and order.config.browser.demanding:
         engine_for(EngineName.BROWSER)
 
@@ -182,6 +184,7 @@ class JobService:
         hooks: JobHooks,
         *,
         pool: PoolOrders,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -189,6 +192,7 @@ class JobService:
         self._engine_for = engine_for
         self._hooks = hooks
         self._pool = pool
+        self._tracer = tracer or NoTracer()
 
     async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
         """Take an order; the job is stored when this returns, with whether it is new.
@@ -200,6 +204,8 @@ class JobService:
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._pool.check(job.config)
         await self._hooks.attach(job, order.hook)
+        # For slices that run because a sweep, and not the message, found the job.
+        job = replace(job, traceparent=self._tracer.traceparent)
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:
             await self._queue.wake(job.id, job.priority)
@@ -248,7 +254,7 @@ class JobService:
         if job.status is not JobStatus.PAUSED:
             raise Conflict(f"only a paused job can be resumed; this one is {job.status}")
         target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
-        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
+        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS, error=None)
 
     async def retry(self, job_id: JobId, sees: UserId | None) -> Job:
         """Fetch the failed pages again: in the job, or if it is over in a new one, which is returned.
@@ -266,6 +272,7 @@ class JobService:
             if job.status not in TERMINAL:
                 raise Conflict("the job has no failed page to try again")
         new = await self._hooks.carry_over(job, retry_of(job, time.time()))
+        new = replace(new, traceparent=self._tracer.traceparent)
         await self._store.jobs.add_retry(new, job_id)
         await self._queue.wake(new.id, new.priority)
         return await self.get(new.id, None)

@@ -118,6 +118,7 @@ class PreviewService:
         if html is None:
             await self._pool.check(job.config)
         engine = self._engine_for(order.engine)
+        engine.accept(order.config)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
         with self._place_for(user):
@@ -127,6 +128,7 @@ class PreviewService:
         """Fetch the order's only URL, to be looked at; raises as `preview` does."""
         job, _ = await asyncio.to_thread(job_of, order, user, time.time())
         engine = self._engine_for(order.engine)
+        engine.accept(order.config)
         with self._place_for(user):
             return await self._look(job, engine)
 

@@ -178,16 +178,19 @@ class ScheduleService:
 class Scheduler:
     """Places the orders of schedules that are due. Any number of them may run: the store gives each run to one."""
 
-    def __init__(self, store: Store, queue: Queue, orders: Orders) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, orders: Orders, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._queue = queue
         self._orders = orders
+        self._clock = clock
 
     async def run_forever(self) -> None:
         """Look each second; outlives every fault."""
         while True:
             try:
-                await self.run_due(time.time())
+                await self.run_due(self._clock())
             except StoreError as error:
                 log.warning("schedules.waiting", error=str(error))
             except Exception:

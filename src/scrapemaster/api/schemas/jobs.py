@@ -169,6 +169,13 @@ class ConfigBody(Body):
         "it answers 429, 5xx or not at all. Never more than `concurrency`. Default: true with `engine: auto`, else false.",
         examples=[True],
     )
+    scrapy_settings: dict[str, Any] = Field(
+        {},
+        max_length=100,
+        description="Settings of Scrapy, by their names there; for `engine: scrapy` alone. Which there are, and what the operator allows "
+        "besides, is told in the guide to engines.",
+        examples=[{"AUTOTHROTTLE_ENABLED": True, "AUTOTHROTTLE_TARGET_CONCURRENCY": 4, "DEPTH_PRIORITY": 1}],
+    )
     incremental: StrictBool = Field(
         default=False,
         description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
@@ -197,6 +204,16 @@ class ConfigBody(Body):
             if len(value) > 4_096 or _COOKIE_VALUE.fullmatch(value) is None:
                 raise ValueError(f"the value of the cookie {name} has characters that cookies cannot have")
         return cookies
+
+    @field_validator("scrapy_settings")
+    @classmethod
+    def _headers_of_scrapy(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        headers, agent = settings.get("DEFAULT_REQUEST_HEADERS"), settings.get("USER_AGENT")
+        if isinstance(headers, dict) and all(isinstance(text, str) for text in headers.values()):
+            cls._headers(headers)
+        if isinstance(agent, str):
+            cls._one_line(agent)
+        return settings
 
     @field_validator("user_agent")
     @classmethod
@@ -227,7 +244,8 @@ class JobBody(Body):
     engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
         "auto",
         description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` asks plainly first and takes the browser for "
-        "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` is not part of this version.",
+        "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` has Scrapy and its components around "
+        "plain requests.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -274,6 +292,8 @@ class JobBody(Body):
         rendered = self.engine in {"browser", "playwright"}
         if self.config.browser is not None and not rendered and self.engine != "auto":
             raise ValueError("config.browser says nothing without engine: browser or engine: auto")
+        if self.config.scrapy_settings and self.engine != "scrapy":
+            raise ValueError("config.scrapy_settings says nothing without engine: scrapy")
         if self.config.impersonate is not None and rendered:
             raise ValueError(
                 "config.impersonate says nothing with engine: browser, which is a browser itself"

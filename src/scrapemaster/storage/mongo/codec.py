@@ -32,6 +32,7 @@ _SPEC = (
     "webhook_url",
     "webhook_events",
     "schedule_id",
+    "traceparent",
 )
 _PLAIN = (
     "owner",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scrapemaster.storage.mongo.api_keys import MongoApiKeys
 from scrapemaster.storage.mongo.artefacts import MongoArtefacts
+from scrapemaster.storage.mongo.claims import Claims
 from scrapemaster.storage.mongo.database import Database
 from scrapemaster.storage.mongo.discovery import Seen
 from scrapemaster.storage.mongo.frontier import MongoFrontier
@@ -22,13 +23,14 @@ class MongoStore:
     """See `ports.store.Store`: all that is kept, in the database that `url` names.
 
     `url` is a connection string of MongoDB's drivers; without a database in it, that is `scrapemaster`. Any number of processes on any number of
-    machines may open the same database.
+    machines may open the same database; `claims` says which of them may use it together.
     """
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         seen = Seen()
         self._leftovers = Leftovers(self._database)
+        self.claims = Claims(self._database)
         self.jobs = MongoJobs(self._database, seen, self._leftovers)
         self.frontier = MongoFrontier(self._database, seen)
         self.results = MongoResults(self._database)
@@ -50,6 +52,10 @@ class MongoStore:
         """See the port."""
         await self._leftovers.close()
         await self._database.close()
+
+    async def now(self) -> float:
+        """See the port: the primary's clock."""
+        return await self._database.now()
 
     async def ping(self) -> None:
         """See the port."""

@@ -25,6 +25,7 @@ _SPEC = (
     "webhook_events",
     "retry_of",
     "schedule_id",
+    "traceparent",
 )
 
 JOB_COLUMNS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
@@ -47,6 +48,10 @@ class SqliteStore:
         """See the port."""
         await self.jobs.close()
         await self._database.close()
+
+    async def now(self) -> float:
+        """See the port: all who have the file open are on one machine."""
+        return time.time()
 
     async def ping(self) -> None:
         """See the port."""
