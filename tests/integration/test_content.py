@@ -102,7 +102,7 @@ def test_H22_a_page_that_is_none_fails_with_its_reason_and_evidence(service, sit
 def test_H22_a_job_whose_pages_were_all_blocked_says_so_after_its_retries(service, site):
     before = site.hits["/challenge"]
 
-    job = finished(service, site, "/challenge", config={"max_retries": 1})
+    job = finished(service, site, "/challenge", engine="http", config={"max_retries": 1})
 
     assert (job["status"], job["stop_reason"]) == ("failed", "blocked")
     assert site.hits["/challenge"] - before == 2
