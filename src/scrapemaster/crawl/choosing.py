@@ -155,7 +155,8 @@ class ChoosingWork:
         elapsed = (took.plain.ms + took.rendered.ms) / 1_000
         size = took.plain.bytes + took.rendered.bytes
         evidence = outcome.evidence
-        if outcome.reason is not None:
+        # What is nothing but a plain request's ordinary failure needs no more words.
+        if outcome.reason is not None and (evidence is not None or took.engine == "browser"):
             evidence = {**(evidence or {}), "engine": took.engine, "engine_reason": str(took.why)}
         return replace(outcome, took=took, elapsed=elapsed, body_bytes=size, evidence=evidence)
 

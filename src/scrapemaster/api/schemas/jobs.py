@@ -501,7 +501,7 @@ class FailedPageAnswer(Answer):
     at: datetime
     evidence: dict[str, str] | None = Field(
         description="For a page that says it is one and is not (`blocked`, `challenge`, `login_wall`, `empty_body`, "
-        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`. With `engine: auto`, for every page "
-        "the `engine` it was had by and the `engine_reason`.",
+        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`. With `engine: auto` also, "
+        "and for every page that failed in the browser, the `engine` and the `engine_reason`.",
         examples=[None],
     )
