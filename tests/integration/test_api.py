@@ -76,7 +76,7 @@ def test_a_new_job_has_every_field_of_the_contract(service, site):
         "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "pages_unchanged", "items_scraped", "items_failed", "bytes_downloaded",
         "rate", "eta_seconds", "error", "warnings", "fill", "created_at", "started_at", "finished_at",
         "webhook_url", "webhook_events", "selectors", "config", "cost", "retry_of", "schedule_id",
-        "project", "version", "spider", "spider_args", "spider_settings",
+        "project", "version", "spider", "spider_args",
     }  # fmt: skip
     assert created["created_at"].endswith("Z")
     assert created["config"] == {"max_pages": 3, "follow_links": True}

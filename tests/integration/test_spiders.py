@@ -58,7 +58,7 @@ def jobs(service, site, shop):
             "spider_args": {"site": shop},
             "project": "rules",
             "version": "1",
-            "config": {"max_pages": 7, "respect_robots": False},
+            "config": {"max_pages": 7, "scrapy_settings": {"ROBOTSTXT_OBEY": False}},
         },
         "quitter": {"spider": "quitter", "spider_args": {"start": site}},
         "stumbling": {"spider": "stumbling", "spider_args": {"start": site}},
@@ -123,7 +123,7 @@ def test_a_spider_sends_no_more_requests_than_max_pages(jobs):
 
     assert (job["status"], job["stop_reason"], job["config"]["max_pages"]) == ("completed", "max_pages", 7)
     assert job["pages_fetched"] <= 7
-    assert job["spider_settings"] == {"ROBOTSTXT_OBEY": False}
+    assert job["config"]["scrapy_settings"] == {"ROBOTSTXT_OBEY": False}
 
 
 def test_a_spider_that_closes_itself_says_why(jobs):
@@ -220,10 +220,13 @@ def _until(service, job, enough, seconds=60):
         ),
         ({"spider": "walk", "config": {"proxy": "pool"}}, "spiders cannot take proxies of the pool"),
         (
-            {"spider": "walk", "spider_settings": {"ITEM_PIPELINES": {"os.system": 1}}},
-            "cannot be given with an order",
+            {"spider": "walk", "config": {"scrapy_settings": {"ITEM_PIPELINES": {"os.system": 1}}}},
+            "cannot be given to a spider",
         ),
-        ({"spider": "walk", "spider_settings": {"USER_AGENT": {"a": 1}}}, "must be a text, a number"),
+        (
+            {"spider": "walk", "config": {"scrapy_settings": {"USER_AGENT": {"a": 1}}}},
+            "must be a text, a number",
+        ),
         ({"url": "http://example.com", "spider_args": {"a": "b"}}, "spider_args says nothing without spider"),
     ],
 )

@@ -94,14 +94,14 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if name not in _SETTINGS:
             raise InvalidInput(
-                f"the Scrapy setting {name[:100]!r} cannot be given with an order; these can: {', '.join(sorted(_SETTINGS))}",
-                ("spider_settings", name),
+                f"the Scrapy setting {name[:100]!r} cannot be given to a spider; these can: {', '.join(sorted(_SETTINGS))}",
+                ("config", "scrapy_settings", name),
             )
         plain = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str | int | float) for one in plain) or len(plain) > 100:
             raise InvalidInput(
                 f"the Scrapy setting {name} must be a text, a number, true or false, or a list of such",
-                ("spider_settings", name),
+                ("config", "scrapy_settings", name),
             )
 
 

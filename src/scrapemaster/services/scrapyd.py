@@ -66,6 +66,7 @@ class ScrapydService:
             if order.priority < 0
             else Priority.NORMAL,
             tags=[_TAG + order.jobid] if order.jobid else (),
+            config_asked={"scrapy_settings": dict(order.settings)} if order.settings else {},
             spider=spider,
         )
         job, _ = await self._jobs.create(wanted, caller.user.id)

@@ -68,13 +68,12 @@ def job_view(job: Job) -> dict[str, Any]:
 def _spider_view(job: Job) -> dict[str, Any]:
     spider = job.spider
     if spider is None:
-        return dict.fromkeys(("project", "version", "spider", "spider_args", "spider_settings"))
+        return dict.fromkeys(("project", "version", "spider", "spider_args"))
     return {
         "project": spider.project,
         "version": spider.version,
         "spider": spider.name,
         "spider_args": dict(spider.args),
-        "spider_settings": dict(spider.settings),
     }
 
 

@@ -8,7 +8,8 @@ import orjson
 from pydantic import Field, StringConstraints, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
-from scrapemaster.api.schemas.jobs import ConfigBody, FieldFill, Url
+from scrapemaster.api.schemas.config import ConfigBody, Url
+from scrapemaster.api.schemas.jobs import FieldFill
 from scrapemaster.domain.job import EngineName
 from scrapemaster.services.jobs import JobOrder
 from scrapemaster.services.preview import NO_URL

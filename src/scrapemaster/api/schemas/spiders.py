@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -23,7 +23,7 @@ _AS_SETTINGS = {
     "max_body_bytes": "DOWNLOAD_MAXSIZE",
 }
 #: All that means something to a spider.
-_CONFIG = frozenset({*_AS_SETTINGS, "max_pages", "max_duration", "max_retries", "proxy"})
+_CONFIG = frozenset({*_AS_SETTINGS, "max_pages", "max_duration", "max_retries", "proxy", "scrapy_settings"})
 
 
 class SpiderBody(Body):
@@ -48,17 +48,11 @@ class SpiderBody(Body):
         description="Arguments for the spider, as `scrapy crawl -a` gives them: texts.",
         examples=[{"category": "lamps"}],
     )
-    spider_settings: dict[SpiderName, Any] = Field(
-        {},
-        max_length=100,
-        description="Settings of Scrapy that go before the project's. Those that name code, files or ports are the project's alone.",
-        examples=[{"DOWNLOAD_DELAY": 0.5}],
-    )
 
     def check_spider(self, engine: str, config: BaseModel) -> None:
         """Raise `ValueError` when what is said of a spider is not whole, or the rest of the order does not go with it."""
         if self.spider is None:
-            said = {"project", "version", "spider_args", "spider_settings"} & self.model_fields_set
+            said = {"project", "version", "spider_args"} & self.model_fields_set
             if said:
                 raise ValueError(f"{min(said)} says nothing without spider")
             return
@@ -83,7 +77,7 @@ class SpiderBody(Body):
             version=self.version or "",
             args=self.spider_args,
             settings={_AS_SETTINGS[name]: values[name] for name in given if values[name] is not None}
-            | self.spider_settings,
+            | values["scrapy_settings"],
             pages=values["max_pages"],
             restarts=values["max_retries"],
         )
