@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import cast
 
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
+from scrapemaster.fetch.browser.end import End
 from scrapemaster.fetch.browser.peer import is_ours
 from scrapemaster.fetch.browser.upstream import Outlet, Target, connect
 from scrapemaster.fetch.egress import EgressPolicy
@@ -110,7 +111,7 @@ class Gate:
         return outlet
 
 
-class Inlet(asyncio.Protocol):
+class Inlet(End, asyncio.Protocol):
     """From the browser: greets, asks for a connection, and then sends what goes out."""
 
     #: Bytes that a greeting has at most.
@@ -118,7 +119,6 @@ class Inlet(asyncio.Protocol):
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._greeted = False
         self._asking: asyncio.Task[None] | None = None
@@ -169,30 +169,10 @@ class Inlet(asyncio.Protocol):
         if self._outlet is not None:
             self._outlet.go_on()
 
-    def send(self, data: bytes) -> None:
-        """Pass on what came in."""
-        if self._transport is not None:
-            self._transport.write(data)
-
     def finish(self) -> None:
         """The other side has ended."""
         if self._transport is not None:
             self._transport.close()
-
-    def abort(self) -> None:
-        """End it now."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def hold(self) -> None:
-        """Take nothing more from the browser for now."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        """Take more from the browser again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
 
     def _greet(self) -> bool:
         """Read what is whole of the greeting and answer it; False when it is none."""
@@ -257,13 +237,12 @@ class Inlet(asyncio.Protocol):
         self.send(bytes([5, reply]) + _NOWHERE)
 
 
-class _Outlet(Outlet):
+class _Outlet(End, Outlet):
     """To the server: passes on what comes in."""
 
     def __init__(self, gate: Gate, inlet: Inlet) -> None:
         self._gate = gate
         self._inlet = inlet
-        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
@@ -294,31 +273,11 @@ class _Outlet(Outlet):
         """See asyncio."""
         self._inlet.go_on()
 
-    def send(self, data: bytes) -> None:
-        """Pass on what goes out."""
-        if self._transport is not None:
-            self._transport.write(data)
-
     def finish(self) -> None:
         """The browser will send no more."""
         if self._transport is not None and self._transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 self._transport.write_eof()
-
-    def abort(self) -> None:
-        """End it now."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def hold(self) -> None:
-        """Take nothing more from the server for now."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        """Take more from the server again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
 
 
 def _reply_of(error: PageError) -> int:
