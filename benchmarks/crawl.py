@@ -66,11 +66,12 @@ def peer(module: str, url: str) -> tuple[int, float]:
     return figures["pages"], figures["seconds"]
 
 
-def ours(url: str, **settings: str) -> tuple[int, float]:
+def ours(url: str, engine: str = "http", **settings: str) -> tuple[int, float]:
     """Crawl through the whole service, rows durable; seconds from `started_at` to `finished_at`."""
     with Service(core=CRAWLER_CORE, **settings) as service:
         job = service.create(
             url=url,
+            engine=engine,
             selectors={"title": "title::text", "h2": "h2::text"},
             config={"follow_links": True, "max_pages": 1_000_000, "concurrency": 32},
         )
@@ -92,6 +93,7 @@ def measure(repeats: int, copies: int = COPIES) -> list[Measured]:
     with manuals(copies) as (url, pages):
         crawlers: dict[str, Callable[[], tuple[int, float]]] = {
             "ScrapeMaster, whole service": lambda: ours(url),
+            "ScrapeMaster, whole service, engine scrapy": lambda: ours(url, "scrapy"),
             "hand-written wreq + lexbor": lambda: peer("benchmarks.peers.handwritten", url),
             "Scrapy, tuned": lambda: peer("benchmarks.peers.scrapy_tuned", url),
         }

@@ -26,10 +26,13 @@ from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
+from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -70,12 +73,14 @@ from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
+from scrapemaster.services.spider_orders import SpiderOrders
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
 from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
+from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
 from scrapemaster.stores import extra_for, fleet_use, open_store
 
 if TYPE_CHECKING:
@@ -116,6 +121,7 @@ class ServiceApp:
     artefacts: ArtefactService
     preview: PreviewService
     proxies: ProxyService
+    spiders: SpiderServices
     lists: JobListFeeds
     changes: ChangesService
     board: Board | None = None
@@ -160,10 +166,13 @@ def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | N
         idle_seconds=settings.browser_idle_seconds,
     )
     browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
+    scrapy_rules = ScrapyRules(frozenset(settings.scrapy_components), settings.scrapy_settings)
+    scrapy = ScrapyEngine(egress, throttle, scrapy_rules, proxies, adaptive)
     engines: dict[EngineName, Engine] = {
         EngineName.HTTP: http,
-        EngineName.AUTO: http,
+        EngineName.AUTO: AutoEngine(http, browser),
         EngineName.BROWSER: browser,
+        EngineName.SCRAPY: scrapy,
     }
     return Engines(engines, proxies.close)
 
@@ -207,10 +216,11 @@ async def _build_crawling(  # noqa: PLR0917 -- called in two places
     reserve = None if settings.mongodb_url is not None else DiskReserve(settings)
     if reserve is not None:
         reserve.keep()
+    poking = PokingEvents(events, dispatcher)
     runner = SliceRunner(
         store,
         engines.get,
-        PokingEvents(events, dispatcher),
+        poking,
         isolation,
         recorder=recorder,
         worker=worker,
@@ -218,9 +228,11 @@ async def _build_crawling(  # noqa: PLR0917 -- called in two places
         tracer=tracer,
         clock=clock,
         reserve=reserve,
+        spiders=build_spiders(settings, store, poking, build_egress(settings), worker, clock),
     )
     stack.push_async_callback(runner.close)
-    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
+    hooks = JobHooks(store.webhooks, build_egress(settings))
+    orders = Orders(engines.get, hooks, PoolOrders(store.proxies), SpiderOrders(store.projects))
     return _Crawling(runner, dispatcher, orders, clock)
 
 
@@ -305,8 +317,10 @@ def build_services(
     engines = build_engines(settings, build_proxies(settings, store), throttle)
     pool = PoolOrders(store.proxies)
     proxies = build_proxy_service(settings, store)
-    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool, tracer=tracer)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
+    spiders = SpiderOrders(store.projects)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool, spiders=spiders, tracer=tracer)
+    orders = Orders(engines.get, hooks, pool, spiders)
+    schedules = ScheduleService(store, queue, orders, settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
     account = build_accounts(settings, store, removals, windows)
@@ -330,6 +344,7 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
+        spiders=build_spider_services(settings, store, jobs),
         lists=JobListFeeds(store),
         changes=ChangesService(store),
         board=board,

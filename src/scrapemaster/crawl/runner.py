@@ -23,6 +23,7 @@ from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import JobId, uuid7
 from scrapemaster.domain.job import (
     TERMINAL,
+    UNFINISHED,
     EngineName,
     Job,
     JobStatus,
@@ -37,6 +38,7 @@ from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.reserve import NoReserve, Reserve
+from scrapemaster.ports.spiders import SpiderRuns
 from scrapemaster.ports.spread import Spread
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.tracing import Fact, NoTracer, Tracer, Work
@@ -102,6 +104,7 @@ class SliceRunner:
     `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none. `worker` is the name that its
     leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together.
     `clock` gives epoch seconds, `reserve` is the space on the store's disk that is kept for writing down that there is none. `debts` are leases to be given back.
+    `spiders` runs the jobs of spiders.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class SliceRunner:
         tracer: Tracer | None = None,
         clock: Callable[[], float] = time.time,
         reserve: Reserve | None = None,
+        spiders: SpiderRuns | None = None,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
@@ -131,6 +135,7 @@ class SliceRunner:
         self._clock = clock
         self._reserve = reserve or NoReserve()
         self.debts = Debts(store.frontier)
+        self._spiders = spiders
         self._runs = Runs()
         self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
@@ -178,13 +183,15 @@ class SliceRunner:
     def stop(self) -> None:
         """End all slices at once, and start no more."""
         self._stopping = True
+        if self._spiders is not None:
+            self._spiders.stop()
         for part in self._slices.values():
             part.stop()
 
     @property
     def slices(self) -> int:
-        """How many slices are under way."""
-        return len(self._slices)
+        """How many slices are under way, the runs of spiders among them."""
+        return len(self._slices) + (self._spiders.running if self._spiders else 0)
 
     def pages_per_second(self) -> float:
         """How fast all of them go together."""
@@ -195,11 +202,15 @@ class SliceRunner:
         """Free what is kept between slices."""
         await self.debts.close()
         await self._runs.close()
+        if self._spiders is not None:
+            await self._spiders.close()
 
     async def _run(self, job_id: JobId, seat: Seat, seconds: float) -> float | None:
         job = await self._store.jobs.get(job_id)
         if job is None:
             return None
+        if job.spider is not None:
+            return await self._run_spider(job, seat)
         if job.status is JobStatus.PENDING:
             job = await self._start(job)
         if job is None or job.status is not JobStatus.RUNNING:
@@ -208,7 +219,11 @@ class SliceRunner:
             return None
         run = self._runs.take(job_id)
         if run is None:
-            run = self._open(job, self._engine_for(job.engine))
+            try:
+                run = self._open(job, self._engine_for(job.engine))
+            except UserError as error:  # what was allowed, or installed, when it began is not any more
+                await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
+                return None
         if seat.order is None:
             # Who queued it knew nothing of who ordered it.
             seat = replace(seat, order=job.traceparent)
@@ -223,6 +238,12 @@ class SliceRunner:
         else:
             await self._runs.put_back(job_id, run)
         return again
+
+    async def _run_spider(self, job: Job, seat: Seat) -> float | None:
+        """A spider runs in one place, for as long as it takes."""
+        if job.status not in UNFINISHED or seat.number or self._spiders is None:
+            return None
+        return await self._spiders.run(job, self._poked[job.id])
 
     def _open(self, job: Job, engine: Engine) -> Run:
         return Run(job, engine, self._isolation, self._recorder, self._keeper)

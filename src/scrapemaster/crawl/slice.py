@@ -11,15 +11,18 @@ from random import Random
 
 import structlog
 
+from scrapemaster.crawl.choosing import ChoosingWork
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.sample import FetchSample
+from scrapemaster.crawl.spidering import SpideringWork
 from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.url import host_of
 from scrapemaster.domain.worker import Figures
+from scrapemaster.ports.engine import RenderingSource, Spidering
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 
@@ -72,6 +75,7 @@ class Slice:
         self._jobs = jobs
         self._clock = clock
         self._work = PageWork(run, rng, clock)
+        self._worker = _worker_for(run, self._work)
         self._deadline = time.monotonic() + seconds
         self._ready: deque[Leased] = deque()
         self._outcomes: list[Outcome] = []
@@ -175,7 +179,7 @@ class Slice:
             try:
                 if await self._postponed(leased):
                     continue
-                outcome = await self._work.work(leased)
+                outcome = await self._worker.work(leased)
             except PostponePage as postponed:
                 self._run.waited_for = str(postponed)
                 await self._put_back(leased, postponed.until + self._clock() - time.time())
@@ -273,3 +277,12 @@ class Slice:
             self.lost = True
         else:
             await self._frontier.release(self._job.id, self.holder)
+
+
+def _worker_for(run: Run, work: PageWork) -> PageWork | ChoosingWork | SpideringWork:
+    """What works on the run's pages: as its source is, over `work`."""
+    if isinstance(run.source, RenderingSource):
+        return ChoosingWork(run, run.source, work)
+    if isinstance(run.source, Spidering):
+        return SpideringWork(run, run.source, work)
+    return work

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from scrapemaster.crawl.extraction import MAX_PAGE_LINKS
 from scrapemaster.crawl.run import Run
+from scrapemaster.domain.escalation import MEANING
 from scrapemaster.domain.job import Counters, JobStatus
 
 
@@ -43,4 +44,9 @@ def link_warnings(run: Run) -> list[str]:
         warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
     if run.waited_for:
         warnings.append(f"the job had to wait for proxies, the first time because {run.waited_for}")
+    if run.missed is not None:
+        url, why, lacking = run.missed
+        warnings.append(
+            f"pages were taken as plain HTTP brought them that seem to need a browser, the first {url[:300]} ({MEANING[why]}): {lacking}"
+        )
     return warnings

@@ -9,6 +9,7 @@ from scrapemaster.ports.artefacts import ArtefactStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.projects import ProjectStore
 from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
@@ -73,6 +74,11 @@ class Store(Protocol):
     @property
     def proxies(self) -> ProxyStore:
         """The proxy pool."""
+        ...
+
+    @property
+    def projects(self) -> ProjectStore:
+        """Uploaded Scrapy projects."""
         ...
 
     async def open(self) -> None:

@@ -11,6 +11,7 @@ from scrapemaster.storage.mongo.frontier import MongoFrontier
 from scrapemaster.storage.mongo.joblog import MongoJobLog
 from scrapemaster.storage.mongo.jobs import MongoJobs
 from scrapemaster.storage.mongo.leftovers import Leftovers
+from scrapemaster.storage.mongo.projects import MongoProjects
 from scrapemaster.storage.mongo.proxies import MongoProxies
 from scrapemaster.storage.mongo.results import MongoResults
 from scrapemaster.storage.mongo.schedules import MongoSchedules
@@ -42,6 +43,7 @@ class MongoStore:
         self.webhooks = MongoWebhooks(self._database)
         self.api_keys = MongoApiKeys(self._database)
         self.proxies = MongoProxies(self._database)
+        self.projects = MongoProjects(self._database)
 
     async def open(self) -> None:
         """See the port."""

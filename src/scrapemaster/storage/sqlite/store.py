@@ -11,6 +11,7 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.projects import SqliteProjects
 from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
@@ -38,6 +39,7 @@ class SqliteStore:
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)
         self.proxies = SqliteProxies(self._database)
+        self.projects = SqliteProjects(self._database)
 
     async def open(self) -> None:
         """See the port."""
