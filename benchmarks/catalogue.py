@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from benchmarks.manual_server import nginx
-from benchmarks.site import Site, Tally
+from benchmarks.website import Site, Tally
 
 ITEMS = 48
 _WORDS = "steel walnut linen compact travel everyday ceramic handmade outdoor kitchen garden lamp chair kettle bottle".split()

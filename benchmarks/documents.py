@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import lxml.html
 
 from benchmarks.manual_server import nginx
-from benchmarks.site import Site, Tally
+from benchmarks.website import Site, Tally
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,9 @@ def served(document: Document, copies: int, core: int | None = None) -> Iterator
         root.chmod(0o755)
         copied = [f"copy{number}" for number in range(copies)]
         for copy in copied:
-            os.symlink(document.folder.resolve(), root / copy)
+            (root / copy).symlink_to(document.folder.resolve())
         links = "".join(f'<li><a href="{copy}/{document.start}">{copy}</a></li>' for copy in copied)
-        (root / "index.html").write_text(
-            f"<!doctype html><title>Manuals</title><h2>All</h2><ul>{links}</ul>"
-        )
+        (root / "index.html").write_text(f"<!doctype html><title>Manuals</title><h2>All</h2><ul>{links}</ul>")
         with nginx(root, core) as base:
             rows = [(f"{base}/index.html", "Manuals")]
             rows += [

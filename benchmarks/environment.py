@@ -45,7 +45,8 @@ def _make_python() -> bool:
     pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     lines = (_PEERS / "requirements.txt").read_text().splitlines()
     # One by one: what cannot be had must not keep the others away.
-    return all([_run(*pip, line) for line in lines if line and not line.startswith("#")])
+    made = [_run(*pip, line) for line in lines if line and not line.startswith("#")]
+    return all(made)
 
 
 def _make_node() -> bool:

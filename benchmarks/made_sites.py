@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.manual_server import nginx
-from benchmarks.site import Site, Tally
+from benchmarks.website import Site, Tally
 
 _TYPE = 'default_type "text/html; charset=utf-8";'
 
@@ -21,6 +21,14 @@ def _page(title: str, links: list[tuple[str, str]]) -> str:
         f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1>"
         f"<h2>Below</h2><ul>{listed}</ul><p><a href='/t/'>Home</a></p></body></html>"
     )
+
+
+@contextmanager
+def _empty() -> Iterator[Path]:
+    """A folder with nothing in it, that nginx's worker can look into: it has given up root."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @contextmanager
@@ -37,7 +45,7 @@ def decimal_tree(digits: int, core: int | None = None) -> Iterator[Site]:
         f'location ~ "^/t/(?<n>[0-9]{{1,{digits - 1}}})$" {{ {_TYPE} return 200 "{inner}"; }}\n'
         f'location ~ "^/t/(?<n>[0-9]{{{digits}}})$" {{ {_TYPE} return 200 "{leaf}"; }}\n'
     )
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder), core, locations=locations) as base:
+    with _empty() as folder, nginx(folder, core, locations=locations) as base:
 
         def rows() -> Iterator[tuple[str, str]]:
             for length in range(digits + 1):
@@ -68,8 +76,8 @@ def many_hosts(hosts: int, pages: int, core: int | None = None) -> Iterator[Site
         f'location ~ "^/h/(?<n>[0-9]+)$" {{ {_TYPE} return 200 "{other}"; }}\n'
     )
     with (
-        tempfile.TemporaryDirectory() as folder,
-        nginx(Path(folder), core, locations=locations, addresses=addresses) as base,
+        _empty() as folder,
+        nginx(folder, core, locations=locations, addresses=addresses) as base,
     ):
         port = base.rpartition(":")[2]
         rows = (

@@ -79,9 +79,9 @@ class Lines:
             )
         for place, (name, line) in enumerate(self.values.items()):
             colour = _COLOURS[place % len(_COLOURS)]
-            step = (right - left) / max(1, len(line) - 1)
+            apart = (right - left) / max(1, len(line) - 1)
             points = " ".join(
-                f"{left + number * step:.1f},{top + height - height * value / most:.1f}"
+                f"{left + number * apart:.1f},{top + height - height * value / most:.1f}"
                 for number, value in enumerate(line)
             )
             parts.append(

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.environment import NODE_FOLDER, PYTHON, ROOT
 from benchmarks.processes import Meter
 from benchmarks.service import Service
-from benchmarks.site import Site, Tally
+from benchmarks.website import Site, Tally
 
 #: The crawler has one core, the site the other.
 CRAWLER_CORE = 0
@@ -83,9 +83,9 @@ class Measured:
 Crawler = Callable[[Site], Run]
 
 
-def ours(site: Site, core: int | None = CRAWLER_CORE, *, engine: str = "http", **settings: str) -> Run:
+def ours(site: Site, *, engine: str = "http", **settings: str) -> Run:
     """Crawl through the whole service, rows durable; from the job's `started_at` to its `finished_at`."""
-    with Service(core=core, **settings) as service:
+    with Service(None, CRAWLER_CORE, None, **settings) as service:
         return crawl_with(service, site, engine=engine)
 
 
@@ -113,18 +113,16 @@ def check_ours(service: Service, site: Site, job: Mapping[str, Any]) -> None:
 
 
 def _rows_of(service: Service, job_id: str, name: str) -> Iterator[tuple[str, str | None]]:
-    cursor = ""
-    while cursor is not None:
-        answer = service.http.get(
-            f"{service.base}/results/{job_id}",
-            params={"limit": 1000, **({"cursor": cursor} if cursor else {})},
-            timeout=60,
-        )
+    where: dict[str, str | int] = {"limit": 1000}
+    while True:
+        answer = service.http.get(f"{service.base}/results/{job_id}", params=where, timeout=60)
         answer.raise_for_status()
         page = answer.json()
         for row in page["results"]:
             yield row["url"], row["data"].get(name)
-        cursor = page["next"]
+        if page["next"] is None:
+            return
+        where["cursor"] = page["next"]
 
 
 def seconds_of(job: Mapping[str, Any]) -> float:
@@ -157,16 +155,18 @@ def peer(name: str, command: Sequence[str], site: Site) -> Run:
             )
         )
         place = [order if part == "ORDER" else part for part in command]
-        with subprocess.Popen(
-            ["taskset", "-c", str(CRAWLER_CORE), *map(str, place)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as process:
-            with Meter(process.pid) as meter:
-                out, errors = process.communicate(timeout=_TOO_LONG)
+        with (
+            subprocess.Popen(
+                ["taskset", "-c", str(CRAWLER_CORE), *map(str, place)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            ) as process,
+            Meter(process.pid) as meter,
+        ):
+            out, errors = process.communicate(timeout=_TOO_LONG)
         if process.returncode or not out.strip():
             raise SystemExit(f"{name} ended with code {process.returncode}: {errors[-2_000:]}")
         figures = json.loads(out.splitlines()[-1])
@@ -186,7 +186,11 @@ def _in_ours(module: str) -> Callable[[], Sequence[str]]:
 def _in_bench(module: str, package: str) -> Callable[[], Sequence[str]]:
     def command() -> Sequence[str]:
         found = PYTHON.exists() and subprocess.run(
-            [PYTHON, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"],
+            [
+                PYTHON,
+                "-c",
+                f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)",
+            ],
             check=False,
         )
         if not found or found.returncode:
@@ -243,7 +247,7 @@ def _crawler(name: str) -> Crawler:
 
 
 def wrk() -> Crawler:
-    """wrk on the crawler's core: it fetches the site's pages in turns and reads none; what the server can give at the most."""
+    """What the server can give: wrk on the crawler's core fetches the site's pages in turns and reads none."""
     program = shutil.which("wrk")
     if program is None:
         raise Missing("wrk is not installed: apt-get install wrk")

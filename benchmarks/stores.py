@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from benchmarks.mongo_server import MongoServer, program
 from benchmarks.race import SERVER_CORE, Run, ours
-from benchmarks.site import Site
+from benchmarks.website import Site
 
 
 def measure(site: Site, repeats: int) -> dict[str, list[Run]]:

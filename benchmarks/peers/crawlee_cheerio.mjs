@@ -29,7 +29,7 @@ const crawler = new CheerioCrawler(
         maxRequestRetries: 0,
         respectRobotsTxtFile: true,
         async requestHandler({ $, request, response, crawler: self }) {
-            if (!(response.headers['content-type'] ?? '').startsWith('text/html')) return;
+            if (response.statusCode !== 200 || !(response.headers['content-type'] ?? '').startsWith('text/html')) return;
             const url = request.loadedUrl ?? request.url;
             pages += 1;
             const scopes = order.item ? $(order.item).toArray().map((one) => $(one)) : [$.root()];

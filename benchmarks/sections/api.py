@@ -77,7 +77,16 @@ def _bare(bodies: dict[str, bytes]) -> Iterator[str]:
             (Path(folder) / name).write_bytes(body)
         port = free_port()
         process = subprocess.Popen(
-            ["taskset", "-c", str(CRAWLER_CORE), sys.executable, "-m", "benchmarks.bare_api", str(port), folder],
+            [
+                "taskset",
+                "-c",
+                str(CRAWLER_CORE),
+                sys.executable,
+                "-m",
+                "benchmarks.bare_api",
+                str(port),
+                folder,
+            ],
             cwd=Path(__file__).parents[2],
         )
         try:
@@ -153,7 +162,16 @@ def api(options: Options) -> Section:
         ]
         for one in figures
     ]
-    columns = ("route", "bytes", "requests/s", "bare, of data", "ours / that", "bare, bytes ready", "ours / that ", "p99")
+    columns = (
+        "route",
+        "bytes",
+        "requests/s",
+        "bare, of data",
+        "ours / that",
+        "bare, bytes ready",
+        "ours / that ",
+        "p99",
+    )
     return Section(
         title,
         f"wrk with {_CONNECTIONS} connections on one core, one API process on the other, with authentication, the rate limit off, a job of "
@@ -165,15 +183,25 @@ def api(options: Options) -> Section:
             for one in figures
             if one.target
             for target in (
-                Target(f"{one.target}: rate / a bare FastAPI route that returns the data", one.ours / one.data, 0.6),
-                Target(f"{one.target}: rate / a bare FastAPI route that has the bytes", one.ours / one.ready, 0.6),
+                Target(
+                    f"{one.target}: rate / a bare FastAPI route that returns the data",
+                    one.ours / one.data,
+                    0.6,
+                ),
+                Target(
+                    f"{one.target}: rate / a bare FastAPI route that has the bytes", one.ours / one.ready, 0.6
+                ),
             )
         ],
         [
             Bars(
                 "A page of 1,000 rows: answers a second",
                 "api.svg",
-                {"ScrapeMaster": one.ours, "bare FastAPI, of data": one.data, "bare FastAPI, bytes": one.ready},
+                {
+                    "ScrapeMaster": one.ours,
+                    "bare FastAPI, of data": one.data,
+                    "bare FastAPI, bytes": one.ready,
+                },
             )
             for one in figures
             if "1000" in one.name

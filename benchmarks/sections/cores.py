@@ -17,7 +17,7 @@ from benchmarks.options import Options
 from benchmarks.race import CRAWLER_CORE, SERVER_CORE, Run, crawl_with
 from benchmarks.report import Section, Table, Target
 from benchmarks.service import Service
-from benchmarks.site import Site
+from benchmarks.website import Site
 
 #: Name → the core of the service (None: any), the core of the site, and how many crawlers there are; 0: not a fleet.
 _WAYS: dict[str, tuple[int | None, int | None, int]] = {
@@ -92,6 +92,12 @@ def cores(options: Options) -> Section:
         "Processes of a fleet (`scrapemaster all`) over one SQLite file and a Redis, one job. Where the machine has two cores only, the site and Redis take their "
         "part of them: so two cores are set beside one core that carries the site too, and beside one that has another for it.",
         [Table(columns, rows)],
-        [Target("two cores, the site on them / one core, the site on it", rates[_TWO] / rates[_ONE_WITH_SITE], 1.7)],
+        [
+            Target(
+                "two cores, the site on them / one core, the site on it",
+                rates[_TWO] / rates[_ONE_WITH_SITE],
+                1.7,
+            )
+        ],
         data={name: [asdict(run) for run in some] for name, some in runs.items()},
     )

@@ -20,7 +20,7 @@ from benchmarks.made_sites import decimal_tree
 from benchmarks.options import Options
 from benchmarks.race import CONCURRENCY, SERVER_CORE, ours
 from benchmarks.report import Section, Table
-from benchmarks.site import Site
+from benchmarks.website import Site
 from scrapemaster.api.routers.results import page as results_route
 from scrapemaster.crawl.extraction import encode_item
 from scrapemaster.crawl.links import LinkFinder
@@ -137,7 +137,11 @@ def _size(folder: Path) -> int:
 
 
 async def _store(
-    job: Job, pages: Sequence[Page], rows: Sequence[Sequence[bytes]], links: Sequence[Sequence[NewRequest]], cost: Cost
+    job: Job,
+    pages: Sequence[Page],
+    rows: Sequence[Sequence[bytes]],
+    links: Sequence[Sequence[NewRequest]],
+    cost: Cost,
 ) -> None:
     """Insert the links, commit the rows, read the rows."""
     with tempfile.TemporaryDirectory() as name:
@@ -200,7 +204,9 @@ async def _read(store: SqliteStore, job: Job, pages: int, cost: Cost) -> None:
     size, at = 0, 0
     began = time.process_time()
     while at < pages:
-        answer = await results_route(job_id=job.id, caller=caller, app=app, skip=at, limit=_ROWS, cursor=None, q=None)
+        answer = await results_route(
+            job_id=job.id, caller=caller, app=app, skip=at, limit=_ROWS, cursor=None, q=None
+        )
         size += len(answer.body)
         at += _ROWS
     cost.milliseconds["results, read once"] = 1e3 * (time.process_time() - began) / pages
@@ -219,6 +225,7 @@ async def _measure(site: Site) -> Cost:
 
 def table(costs: Sequence[Cost]) -> Table:
     """The table of docs/performance.md."""
+
     def line(name: str, values: Sequence[float], digits: int) -> list[str]:
         return [name, *(f"{value:,.{digits}f}" for value in values)]
 

@@ -1,4 +1,4 @@
-"""Many jobs at once: does each get its share?"""
+"""Many jobs at once, and whether each gets its share."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def fairness(options: Options) -> Section:
             ["jobs", f"{count:,}"],
             ["pages of each", f"{_PAGES}"],
             ["seconds from the last order to the end of all", f"{seconds:.1f}"],
-            ["when half of all pages were there: least, median, most pages of a job", f"{low}, {middle:g}, {high}"],
+            [
+                "when half of all pages were there: least, median, most pages of a job",
+                f"{low}, {middle:g}, {high}",
+            ],
             ["Jain's index then (1: all alike)", f"{jain([float(one) for one in half]):.3f}"],
             ["last job seen with a page, seconds after the last order", f"{began[-1]:.1f}"],
         ],
@@ -77,6 +80,12 @@ def fairness(options: Options) -> Section:
         f"{count:,} jobs at once",
         "Each crawls a host of its own. Jobs take turns by slices.",
         [table],
-        [Target("jobs at once: Jain's index of their pages when half are there", jain([float(one) for one in half]), 0.9)],
+        [
+            Target(
+                "jobs at once: Jain's index of their pages when half are there",
+                jain([float(one) for one in half]),
+                0.9,
+            )
+        ],
         data={"half": half, "seconds": seconds, "first_page": began},
     )

@@ -1,4 +1,4 @@
-"""A decimal tree of up to 1.1 million pages: do speed, memory, restarts and reading hold as a job grows?"""
+"""A decimal tree of up to 1.1 million pages: whether speed, memory, restarts and reading hold as a job grows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.made_sites import decimal_tree
@@ -25,7 +26,7 @@ from benchmarks.race import (
 from benchmarks.report import Section, Table, Target
 from benchmarks.sections.races import section
 from benchmarks.service import TERMINAL, Service
-from benchmarks.site import Site
+from benchmarks.website import Site
 
 #: Seconds between two looks at a job.
 _EVERY = 0.1
@@ -67,7 +68,7 @@ def tenths_of(seen: Sequence[tuple[float, int]]) -> list[float]:
             at += 1
         (t0, n0), (t1, n1) = seen[at], seen[at + 1]
         marks.append(t0 + (t1 - t0) * (wanted - n0) / max(1, n1 - n0))
-    return [total / 10 / max(1e-9, after - before) for before, after in zip(marks, marks[1:], strict=False)]
+    return [total / 10 / max(1e-9, after - before) for before, after in pairwise(marks)]
 
 
 def _crawl(service: Service, site: Site) -> tuple[dict[str, Any], list[tuple[float, int]]]:
@@ -121,24 +122,25 @@ def grow(digits: int) -> Grown:
         with Meter(service.pid) as meter:
             job, seen = _crawl(service, site)
         size = sum(file.stat().st_size for file in service.data_dir.glob("scrapemaster.db*")) / 1e6
-        reads = [
-            _read_ms(service, job["id"]),
-            _read_ms(service, job["id"], cursor=max(0, site.pages - 2 * _PAGE)),
-            _read_ms(service, job["id"], skip=max(0, site.pages - 2 * _PAGE)),
-        ]
+        deep = max(0, site.pages - 2 * _PAGE)
+        first_ms = _read_ms(service, job["id"])
+        deep_ms = _read_ms(service, job["id"], cursor=deep)
+        skip_ms = _read_ms(service, job["id"], skip=deep)
         check_ours(service, site, job)
         known, ready, restart = _restarted(service, site, round(0.9 * site.pages))
         return Grown(
-            site.pages,
-            seconds_of(job),
-            tenths_of(seen),
-            1e3 * meter.cpu / site.pages,
-            meter.peak,
-            size,
-            *reads,
-            known,
-            ready,
-            restart,
+            pages=site.pages,
+            seconds=seconds_of(job),
+            tenths=tenths_of(seen),
+            cpu_ms=1e3 * meter.cpu / site.pages,
+            peak=meter.peak,
+            database=size,
+            first_ms=first_ms,
+            deep_ms=deep_ms,
+            skip_ms=skip_ms,
+            known=known,
+            ready=ready,
+            restart=restart,
         )
 
 
@@ -190,7 +192,10 @@ def growth(options: Options) -> Section:
                 most=True,
             ),
             Target(
-                f"restart with {last.known:,} known requests, s", last.restart if whole else None, 3.0, most=True
+                f"restart with {last.known:,} known requests, s",
+                last.restart if whole else None,
+                3.0,
+                most=True,
             ),
             Target(
                 f"{name}: a deep page of rows / the first, time",

@@ -36,9 +36,7 @@ class Program:
 
 
 PROGRAMS: dict[str, Callable[[Options], Section]] = {
-    "frontier": Program(
-        "The store as a frontier grows", "benchmarks.frontier", quick=("10000",), full=()
-    ),
+    "frontier": Program("The store as a frontier grows", "benchmarks.frontier", quick=("10000",), full=()),
     "frontier-mongo": Program(
         "The same over MongoDB",
         "benchmarks.frontier",

@@ -23,8 +23,8 @@ from benchmarks.race import (
     race,
 )
 from benchmarks.report import Section, Table, Target
-from benchmarks.site import Site, Tally
 from benchmarks.tree import tree
+from benchmarks.website import Site, Tally
 
 _EVERYBODY = (*PEERS, WRK)
 #: Seconds before each answer of the slow site.
@@ -59,7 +59,14 @@ def table(figures: Sequence[Measured]) -> Table:
             ]
         )
     return Table(
-        ("crawler", "pages/s, median", "of all runs", "we are × as fast", "CPU, ms a page", "peak memory, MB"),
+        (
+            "crawler",
+            "pages/s, median",
+            "of all runs",
+            "we are × as fast",
+            "CPU, ms a page",
+            "peak memory, MB",
+        ),
         rows,
     )
 
@@ -74,9 +81,7 @@ def section(
         f"{site.pages:,} pages of {site.mean_bytes / 1e3:,.1f} KB on average, {site.tally.rows:,} rows; every run of everybody came to "
         f"just these rows. Medians of {runs} {'run' if runs == 1 else 'runs'}, in turns, each crawler alone on one core, the site on the other.",
         tables=[table(figures)],
-        targets=[
-            Target(words, ratio(figures, name), bound) for name, (words, bound) in targets.items()
-        ],
+        targets=[Target(words, ratio(figures, name), bound) for name, (words, bound) in targets.items()],
         plots=[Bars(f"{title}: pages a second", file, {one.name: one.rate for one in figures if one.runs})],
         data={"site": site.name, "pages": site.pages, "crawlers": [asdict(one) for one in figures]},
     )

@@ -23,7 +23,9 @@ def stores(options: Options) -> Section:
     """The small manual over SQLite and over MongoDB."""
     title = "The stores beside each other"
     if program() is None:
-        return Section(title, "Not measured: there is no mongod on PATH, nor among the development dependencies.")
+        return Section(
+            title, "Not measured: there is no mongod on PATH, nor among the development dependencies."
+        )
     with served(POSTGRESQL, options.copies or options.size(1, 8), SERVER_CORE) as site:
         runs = measure(site, options.repeats)
     rates = {name: statistics.median(run.rate for run in some) for name, some in runs.items()}
@@ -41,7 +43,18 @@ def stores(options: Options) -> Section:
         title,
         "A whole crawl of the manual, rows durable in both. mongod runs on the site's core, as on a machine of its own, and its own processor time and "
         "memory are not in the figures.",
-        [Table(("store", "pages/s, median", "× SQLite", "CPU of the service, ms a page", "its peak memory, MB"), rows)],
+        [
+            Table(
+                (
+                    "store",
+                    "pages/s, median",
+                    "× SQLite",
+                    "CPU of the service, ms a page",
+                    "its peak memory, MB",
+                ),
+                rows,
+            )
+        ],
         [Target("MongoDB store: × SQLite's speed", rates["MongoDB"] / rates["SQLite"], 0.7)],
         data={name: [asdict(run) for run in some] for name, some in runs.items()},
     )
@@ -66,7 +79,12 @@ def exports(options: Options) -> Section:
             Table(
                 ("format", "rows/s", "MB sent", "memory growth, MB"),
                 [
-                    [one.format, f"{one.rows / one.seconds:,.0f}", f"{one.megabytes:,.0f}", f"{one.growth:.1f}"]
+                    [
+                        one.format,
+                        f"{one.rows / one.seconds:,.0f}",
+                        f"{one.megabytes:,.0f}",
+                        f"{one.growth:.1f}",
+                    ]
                     for one in figures
                 ],
             )

@@ -97,7 +97,11 @@ def test_H41_kills_in_the_crawl_of_a_real_manual_lose_and_double_no_row():
         rows = Counter(row["url"] for row in service.rows(job["id"]))
         assert (job["status"], job["stop_reason"]) == ("completed", "finished")
         assert (len(rows), set(rows.values())) == (site.pages, {1})
-        assert (job["pages_fetched"], job["items_scraped"], job["pages_failed"]) == (site.pages, site.pages, 0)
+        assert (job["pages_fetched"], job["items_scraped"], job["pages_failed"]) == (
+            site.pages,
+            site.pages,
+            0,
+        )
 
 
 def test_H41_no_crawler_outlives_its_service():
