@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.options import Options
 from benchmarks.plot import Bars
+from benchmarks.processes import Meter
 from benchmarks.race import CRAWLER_CORE, SERVER_CORE
 from benchmarks.report import Section, Table, Target
 from benchmarks.rows import job_with_rows
@@ -39,20 +39,28 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """Requests a second, the milliseconds of processor time that one took, and the 99th percentile of how long one took."""
+
+    rate: float
+    cpu_ms: float
+    p99: str
+
+
+@dataclass(frozen=True)
 class Answered:
-    """Requests a second: ours, of FastAPI where it makes the body of data, where the bytes are ready; and what ours took at the 99th percentile."""
+    """A route's medians: ours, of FastAPI where it makes the body of data, and where the bytes are ready."""
 
     name: str
     target: str | None
     bytes: int
-    ours: float
-    data: float
-    ready: float
-    p99: str
+    ours: Loaded
+    data: Loaded
+    ready: Loaded
 
 
-def _load(url: str, token: str, body: str | None, seconds: int) -> tuple[float, str]:
-    """Requests a second by wrk, from the core that the API has not, and its 99th percentile."""
+def _load(pid: int, url: str, token: str, body: str | None, seconds: int) -> Loaded:
+    """Ask by wrk, from the core that the API has not; `pid` is its process."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "load.lua"
         lines = [f'wrk.headers["Authorization"] = {json.dumps(token)}']
@@ -62,15 +70,21 @@ def _load(url: str, token: str, body: str | None, seconds: int) -> tuple[float, 
         script.write_text("\n".join(lines))
         command = ["taskset", "-c", str(SERVER_CORE), "wrk", "-t", "1", "-c", str(_CONNECTIONS), "--latency"]
         command += ["-d", f"{seconds}s", "--timeout", "30s", "-s", str(script), url]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        with Meter(pid) as meter:
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise SystemExit(f"errors at {url}: {done.stdout}")
     rate = float(done.stdout.partition("Requests/sec:")[2].split()[0])
-    return rate, done.stdout.partition("99%")[2].split()[0]
+    count = int(done.stdout.partition(" requests in")[0].split()[-1])
+    return Loaded(rate, 1e3 * meter.cpu / count, done.stdout.partition("99%")[2].split()[0])
+
+
+def _median(runs: Sequence[Loaded]) -> Loaded:
+    return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
 
 
 @contextmanager
-def _bare(bodies: dict[str, bytes]) -> Iterator[str]:
+def _bare(bodies: dict[str, bytes]) -> Iterator[tuple[int, str]]:
     """Serve the bodies by FastAPI alone, on the core that the service has in its turn."""
     with tempfile.TemporaryDirectory() as folder:
         for name, body in bodies.items():
@@ -91,7 +105,7 @@ def _bare(bodies: dict[str, bytes]) -> Iterator[str]:
         )
         try:
             wait_for_port(port)
-            yield f"http://127.0.0.1:{port}"
+            yield process.pid, f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait()
@@ -124,17 +138,18 @@ def _measure(service: Service, job: str, seconds: int, repeats: int) -> list[Ans
         answer.raise_for_status()
         bodies[route.file] = answer.content
     answered = []
-    with _bare(bodies) as bare:
+    with _bare(bodies) as (bare_pid, bare):
         for route in routes:
-            rates: dict[str, list[float]] = {"ours": [], "data": [], "ready": []}
-            p99 = ""
+            runs: dict[str, list[Loaded]] = {"ours": [], "data": [], "ready": []}
             for _ in range(repeats):
-                rate, p99 = _load(f"{service.base}{route.path}", token, route.body, seconds)
-                rates["ours"].append(rate)
+                runs["ours"].append(
+                    _load(service.pid, f"{service.base}{route.path}", token, route.body, seconds)
+                )
                 for kind in ("data", "ready"):
-                    rates[kind].append(_load(f"{bare}/{kind}/{route.file}", token, route.body, seconds)[0])
-            medians = {name: statistics.median(runs) for name, runs in rates.items()}
-            answered.append(Answered(route.name, route.target, len(bodies[route.file]), **medians, p99=p99))
+                    url = f"{bare}/{kind}/{route.file}"
+                    runs[kind].append(_load(bare_pid, url, token, route.body, seconds))
+            medians = {name: _median(some) for name, some in runs.items()}
+            answered.append(Answered(route.name, route.target, len(bodies[route.file]), **medians))
             print(f"  {answered[-1]}", flush=True)
     return answered
 
@@ -149,35 +164,33 @@ def api(options: Options) -> Section:
         job = asyncio.run(job_with_rows(folder, options.size(2_000, 100_000)))
         with Service(folder, CRAWLER_CORE, SCRAPEMASTER_CRAWLER_PLACES="1") as service:
             figures = _measure(service, job, options.size(1, 5), options.repeats)
-    rows = [
+    rates = [
         [
             one.name,
             f"{one.bytes:,}",
-            f"{one.ours:,.0f}",
-            f"{one.data:,.0f}",
-            f"{one.ours / one.data:.2f}",
-            f"{one.ready:,.0f}",
-            f"{one.ours / one.ready:.2f}",
-            one.p99,
+            f"{one.ours.rate:,.0f}",
+            f"{one.data.rate:,.0f}",
+            f"{one.ours.rate / one.data.rate:.2f}",
+            f"{one.ready.rate:,.0f}",
+            f"{one.ours.rate / one.ready.rate:.2f}",
+            one.ours.p99,
         ]
         for one in figures
     ]
+    costs = [[one.name, *(f"{way.cpu_ms:.2f}" for way in (one.ours, one.data, one.ready))] for one in figures]
     columns = (
-        "route",
-        "bytes",
-        "requests/s",
-        "bare, of data",
-        "ours / that",
-        "bare, bytes ready",
-        "ours / that ",
-        "p99",
+        *("route", "bytes", "requests/s", "bare, of data", "ours / that"),
+        *("bare, bytes ready", "ours / that", "p99"),
     )
     return Section(
         title,
         f"wrk with {_CONNECTIONS} connections on one core, one API process on the other, with authentication, the rate limit off, a job of "
         "many rows of 500 bytes. Beside it, in turns, a FastAPI route with nothing behind it: one that returns the same data and lets FastAPI "
         "make the body of it, and one that returns the bytes ready-made. New jobs are durable when they are answered; of these one is worked on at a time.",
-        [Table(columns, rows)],
+        [
+            Table(columns, rates),
+            Table(("CPU of a request, ms", "ours", "bare, of data", "bare, bytes ready"), costs),
+        ],
         [
             target
             for one in figures
@@ -185,11 +198,13 @@ def api(options: Options) -> Section:
             for target in (
                 Target(
                     f"{one.target}: rate / a bare FastAPI route that returns the data",
-                    one.ours / one.data,
+                    one.ours.rate / one.data.rate,
                     0.6,
                 ),
                 Target(
-                    f"{one.target}: rate / a bare FastAPI route that has the bytes", one.ours / one.ready, 0.6
+                    f"{one.target}: rate / a bare FastAPI route that has the bytes",
+                    one.ours.rate / one.ready.rate,
+                    0.6,
                 ),
             )
         ],

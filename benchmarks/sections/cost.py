@@ -25,6 +25,7 @@ from scrapemaster.api.routers.results import page as results_route
 from scrapemaster.crawl.extraction import encode_item
 from scrapemaster.crawl.links import LinkFinder
 from scrapemaster.crawl.scope import Scope
+from scrapemaster.domain.errors import PageError
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
@@ -106,7 +107,10 @@ async def _pages_of(job: Job, cost: Cost, site: Site) -> list[Page]:
 
 async def _fetched(source: Any, url: str) -> Page | None:
     """The page, if it is one with links."""
-    page: Page = await source.fetch(url)
+    try:
+        page: Page = await source.fetch(url)
+    except PageError:
+        return None
     return page if page.content_type == "text/html" else None
 
 
