@@ -2,6 +2,7 @@
 # make run     set up, start the service on http://127.0.0.1:8000
 # make check   format, lint, types, import contracts
 # make test    set up, every test
+# make faults  every test of faults, TIMES times, until one fails; SCRAPEMASTER_TEST_KILLS=30 and SCRAPEMASTER_TEST_OUTAGE=60 make them harder
 # make fuzz    10,000 generated requests as admin and as user: is the API what its OpenAPI document says?
 # make bench   measure everything, side by side with peers: report in benchmarks/out (ARGS=--quick: small, in minutes)
 
@@ -13,8 +14,10 @@ URL ?=
 ARGS ?=
 # Processes that tests run in; each file's tests stay together.
 WORKERS ?= 2
+# How often `make faults` runs them.
+TIMES ?= 20
 
-.PHONY: setup demo run check test fuzz bench docs lock format clean
+.PHONY: setup demo run check test faults fuzz bench docs lock format clean
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -40,6 +43,9 @@ check: setup
 
 test: setup
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+faults: setup
+	$(BIN)/python scripts/faults.py $(TIMES) $(ARGS)
 
 fuzz: setup
 	$(BIN)/python -m benchmarks.conformance $(ARGS)

@@ -1,7 +1,8 @@
 """A whole fleet, each part with a network address of its own: `python -m benchmarks.cluster [pages of a host] [most workers]`. Needs root.
 
 One API process, workers, Redis, MongoDB, and a site of thirty hosts on thirty addresses, all in network namespaces of this machine. Prints pages a
-second with one worker, with two, and so on, each run checked: every row once, and the site's own log keeps to what was asked of it.
+second with one worker, with two, and so on, and what each part used of the processors; each run is checked: every row once, every page asked for once
+by the site's own log.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,10 +26,12 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from benchmarks.mongo_server import program as mongod
-from benchmarks.network import Network
+from benchmarks.network import Network, available
 from benchmarks.service import PASSWORD, TERMINAL
 
 HOSTS = 30
+#: Units of times in /proc (proc_pid_stat(5)).
+_TICKS = os.sysconf("SC_CLK_TCK")
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr error;
 events {{ worker_connections 4096; }}
@@ -46,13 +49,17 @@ http {{
 
 @dataclass(slots=True, frozen=True)
 class Crawl:
-    """What a crawl of all hosts came to. `gaps`: seconds between the arrivals of requests to one host, in their order, by host."""
+    """What a crawl of all hosts came to. `gaps`: seconds between the arrivals of requests to one host, in their order, by host.
+
+    `measured` is what was asked for at its end.
+    """
 
     job: dict[str, Any]
     seconds: float
     rows: Counter[str]
     asked: Counter[str]
     gaps: dict[str, list[float]]
+    measured: dict[str, float]
 
 
 class Cluster:
@@ -112,8 +119,13 @@ class Cluster:
         self._scrapemaster(name, "worker")
         self._until(lambda: len(self._get("/monitoring/workers")) == self._workers)
 
-    def crawl(self, **config: Any) -> Crawl:
-        """Crawl all hosts and wait for the end."""
+    def parts(self) -> dict[str, str]:
+        """The hosts that parts run on, by the parts' names."""
+        workers = [f"worker{number}" for number in range(1, self._workers + 1)]
+        return {name: name for name in ("api", "redis", "mongo", "site", *workers)}
+
+    def crawl(self, measured: Callable[[], dict[str, float]] = dict, **config: Any) -> Crawl:
+        """Crawl all hosts and wait for the end, when `measured` is asked."""
         log = self.folder / "site.log"
         before = log.stat().st_size
         began = time.monotonic()
@@ -127,7 +139,7 @@ class Cluster:
         job: dict[str, Any] = answer.json()
         while job["status"] not in TERMINAL:
             job = self._get(f"/jobs/{job['id']}?wait=30")
-        seconds = time.monotonic() - began
+        seconds, figures = time.monotonic() - began, measured()
         rows: Counter[str] = Counter()
         cursor = ""
         while cursor is not None:
@@ -137,7 +149,7 @@ class Cluster:
         time.sleep(1.5)  # nginx writes its log each second
         with log.open() as lines:
             lines.seek(before)
-            return Crawl(job, seconds, rows, *_asked(lines))
+            return Crawl(job, seconds, rows, *_asked(lines), figures)
 
     def expected(self) -> Counter[str]:
         """The URLs of all pages, each once."""
@@ -253,22 +265,86 @@ def _asked(lines: Any) -> tuple[Counter[str], dict[str, list[float]]]:
     return asked, gaps
 
 
+class Load:
+    """What each part of a cluster uses of the processors, between two looks: seconds of work a second, by part."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._began = time.monotonic()
+        self._before = self._seconds()
+
+    def cores(self) -> dict[str, float]:
+        """Cores in use by each part since this was made; `the machine` is all that runs on it."""
+        spent = time.monotonic() - self._began
+        now = self._seconds()
+        return {part: (seconds - self._before.get(part, 0.0)) / spent for part, seconds in now.items()}
+
+    def _seconds(self) -> dict[str, float]:
+        parts = {
+            part: sum(_cpu_seconds(pid) for pid in self._cluster.network.processes(host))
+            for part, host in self._cluster.parts().items()
+        }
+        workers = [part for part in parts if part.startswith("worker")]
+        together = {"workers": sum(parts.pop(part) for part in workers)}
+        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        busy = (sum(fields) - fields[3] - fields[4]) / _TICKS
+        return {"the machine": busy, **together, **parts}
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Seconds that a process has worked; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    return 0.0
+
+
+def bound_by(cores: dict[str, float], workers: int, there: int) -> str:
+    """What keeps a crawl from being faster, from the cores in use: the machine's, or a part that does one thing at a time."""
+    if cores["the machine"] > 0.9 * there:
+        most = max((part for part in cores if part != "the machine"), key=lambda part: cores[part])
+        return f"the machine's {there} cores ({most} take most)"
+    if cores["workers"] > 0.9 * workers:
+        return "the workers, a core each"
+    for part in ("mongo", "site", "redis", "api"):
+        if cores.get(part, 0.0) > 0.9:
+            return f"{part}, a core"
+    return "waiting: commits, the wire"
+
+
 def main() -> None:
     """Measure with more and more workers, and print the table of docs/performance.md."""
+    if not available():
+        raise SystemExit("network namespaces are needed: run as root, with the program ip (iproute2)")
     pages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     most = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    print("| workers | pages | pages/s | × one worker |")
-    print("|---:|---:|---:|---:|")
+    there = os.cpu_count() or 1
+    print(f"{HOSTS * pages:,} pages of {HOSTS} hosts, {there} cores, load before {os.getloadavg()[0]:.1f}\n")
+    print(
+        "| workers | pages | s | pages/s | × one worker | cores: workers | mongod | Redis | API | site | bound by |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     first = 0.0
     with Cluster(pages) as cluster:
         for workers in range(1, most + 1):
             cluster.add_worker()
-            crawl = cluster.crawl(concurrency=64)
-            if crawl.rows != cluster.expected() or crawl.asked != cluster.expected():
-                raise SystemExit(f"with {workers} workers not every page came once: {crawl.job}")
+            # A cold worker, and a cold Redis, cost seconds that are no crawling.
+            cluster.crawl(concurrency=64, max_pages=10 * HOSTS)
+            load = Load(cluster)
+            crawl = cluster.crawl(concurrency=64, measured=load.cores)
+            if crawl.job["status"] != "completed" or crawl.rows != cluster.expected():
+                raise SystemExit(f"with {workers} workers not every row came once: {crawl.job}")
+            if crawl.asked != cluster.expected():
+                raise SystemExit(f"with {workers} workers not every page was asked for once: {crawl.job}")
             rate = crawl.rows.total() / crawl.seconds
             first = first or rate
-            print(f"| {workers} | {crawl.rows.total():,} | {rate:,.0f} | {rate / first:.2f} |", flush=True)
+            cores = crawl.measured
+            parts = " | ".join(f"{cores[part]:.2f}" for part in ("workers", "mongo", "redis", "api", "site"))
+            print(
+                f"| {workers} | {crawl.rows.total():,} | {crawl.seconds:.1f} | {rate:,.0f} | {rate / first:.2f} | {parts} | "
+                f"{bound_by(cores, workers, there)} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.service import PASSWORD, Service
-from scrapemaster.bootstrap import open_store
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.settings import Settings
+from scrapemaster.stores import open_store
 
 _ROWS_A_PAGE = 500
 _EVENTS = """

@@ -79,6 +79,10 @@ class Network:
         """What to run so that a command runs on a host."""
         return ["ip", "netns", "exec", self._of(host), *command]
 
+    def processes(self, host: str) -> list[int]:
+        """The ids of the processes that run on a host."""
+        return [int(pid) for pid in _ip("netns", "pids", self._of(host)).split()]
+
     @contextlib.contextmanager
     def unplugged(self, host: str) -> Iterator[None]:
         """Take a host off the network for a while: packets are dropped, connections stay open."""
@@ -108,7 +112,8 @@ class Network:
         return f"to-{name}"[:15]
 
 
-def _ip(*arguments: str) -> None:
+def _ip(*arguments: str) -> str:
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout

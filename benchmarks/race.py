@@ -25,6 +25,7 @@ CRAWLER_CORE = 0
 SERVER_CORE = 1
 CONCURRENCY = 32
 OURS = "ScrapeMaster, whole service"
+OURS_SCRAPY = "ScrapeMaster, engine scrapy"
 HANDWRITTEN = "hand-written wreq + lexbor"
 SCRAPY = "Scrapy, tuned"
 SCRAPLING = "Scrapling's spider"
@@ -242,6 +243,8 @@ def race(site: Site, names: Sequence[str], repeats: int) -> list[Measured]:
 def _crawler(name: str) -> Crawler:
     if name == WRK:
         return wrk()
+    if name == OURS_SCRAPY:
+        return lambda site: ours(site, engine="scrapy")
     command = PEERS[name]()
     return lambda site: peer(name, command, site)
 

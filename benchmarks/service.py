@@ -75,7 +75,7 @@ class Service:
             )
         self._wait_ready()
         answer = self.http.post(
-            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=10
+            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=60
         )
         answer.raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -84,7 +84,7 @@ class Service:
         """Stop it as Ctrl-C or systemd would; returns its exit code."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=15)
+        return process.wait(timeout=90)
 
     def kill(self) -> None:
         """End the service's process with SIGKILL; the crawler must notice by itself."""

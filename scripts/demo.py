@@ -70,6 +70,14 @@ def started(*command: str, url: str, **environment: str) -> Iterator[None]:
         process.wait(timeout=15)
 
 
+#: The page of the shop that shows nothing until its script ran.
+DEALS = {
+    "name": "demo deals",
+    "selectors": {"name": "h2::text", "price": {"selector": ".price::text", "transform": "price"}},
+    "config": {"item": ".deal"},
+}
+
+
 def order_of(url: str | None, shop: str) -> dict[str, Any]:
     """The job: the shop's products, or what any page says of itself."""
     if url is None:
@@ -114,24 +122,39 @@ def main() -> None:
         console.print(f"[bold]2.[/] The service: scrapemaster serve --port {port}", highlight=False)
         command = ("serve", "--port", str(port), "--data-dir", folder)
         stack.enter_context(started(*command, url=f"{base}/readyz", **settings))
-        run(console, f"{base}/api/v1", password, order_of(options.url, shop))
+        api = f"{base}/api/v1"
+        http = signed_in(api, password)
+        rows = run(console, http, api, order_of(options.url, shop), 3)
+        if options.url is None:
+            run(console, http, api, {"url": f"{shop}deals", **DEALS}, 4)
+    console.print(
+        "[bold]Next:[/] `make run`, then the dashboard at http://127.0.0.1:8000/",
+        highlight=False,
+    )
     if options.svg is not None:
         picture = console.export_svg(title="make demo")
         options.svg.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
+    if not rows:
+        raise SystemExit(1)
 
 
-def run(console: Console, api: str, password: str, order: dict[str, Any]) -> None:
-    """Create the job, follow it, show its rows."""
+def signed_in(api: str, password: str) -> requests.Session:
+    """A client with a token."""
     http = requests.Session()
     login = http.post(f"{api}/auth/login", data={"username": USER, "password": password}, timeout=30)
     login.raise_for_status()
     http.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+    return http
+
+
+def run(console: Console, http: requests.Session, api: str, order: dict[str, Any], number: int) -> int:
+    """Create the job, follow it, show its rows; returns how many there are."""
     answer = http.post(f"{api}/jobs", json=order, timeout=30)
     if answer.status_code != 201:
         raise SystemExit(f"the job was refused: {answer.text}")
     job = answer.json()
     console.print(
-        f"[bold]3.[/] POST /api/v1/jobs {order['url']} → job {job['id']}",
+        f"[bold]{number}.[/] POST /api/v1/jobs {order['url']} → job {job['id']}",
         highlight=False,
     )
     columns = (
@@ -148,15 +171,24 @@ def run(console: Console, api: str, password: str, order: dict[str, Any]) -> Non
             )
             progress.update(bar, completed=job["progress"], description=job["status"], figures=figures)
     page = http.get(f"{api}/results/{job['id']}", params={"limit": 8}, timeout=30).json()
-    show_rows(console, page["results"], page["total"])
+    if page["total"]:
+        show_rows(console, page["results"], page["total"])
+    for line in engine_lines(job):
+        console.print(line, highlight=False, markup=False)
     for warning in job["warnings"] + ([job["error"]] if job["error"] else []):
         console.print(warning, style="yellow", markup=False)
-    console.print(
-        "[bold]Next:[/] `make run`, then http://127.0.0.1:8000/api/docs · docs/getting-started.md",
-        highlight=False,
-    )
-    if not page["total"]:
-        raise SystemExit(1)
+    total: int = page["total"]
+    return total
+
+
+def engine_lines(job: dict[str, Any]) -> list[str]:
+    """Which engine `auto` took for how many pages, and why."""
+    names = {"http": "plain requests", "browser": "a browser"}
+    return [
+        f"   auto took {names[engine]} for {pages} {'page' if pages == 1 else 'pages'}: {reason}"
+        for engine, share in (job["engines"] or {}).items()
+        for reason, pages in share["reasons"].items()
+    ]
 
 
 if __name__ == "__main__":

@@ -15,17 +15,24 @@ from scrapemaster import __version__
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.runner import SliceRunner
-from scrapemaster.data_folder import flight_recorder, only_one, prepare_data_dir, prepare_exports_dir
+from scrapemaster.data_folder import (
+    DiskReserve,
+    prepare_data_dir,
+    prepare_exports_dir,
+)
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting, MissingExtra
+from scrapemaster.domain.errors import InvalidSetting
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
+from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.domain.worker import WorkerReport
+from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -53,31 +60,28 @@ from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
 from scrapemaster.services.changes import ChangesService
+from scrapemaster.services.clock import StoreClock
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
 from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobService
 from scrapemaster.services.lists import JobListFeeds
 from scrapemaster.services.monitoring import MonitoringService
-from scrapemaster.services.moving import Move
 from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
+from scrapemaster.services.spider_orders import SpiderOrders
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
 from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
-from scrapemaster.storage.sqlite.moving import SqliteMoveSource
-from scrapemaster.storage.sqlite.store import SqliteStore
-
-#: Seconds that a crawler, whose service was stopped a moment ago, may still need to end.
-_CRAWLER_SECONDS = 10.0
-
+from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
+from scrapemaster.stores import extra_for, fleet_use, open_store
 
 if TYPE_CHECKING:
     from scrapemaster.queueing.docket_queue import DocketQueue
@@ -117,66 +121,11 @@ class ServiceApp:
     artefacts: ArtefactService
     preview: PreviewService
     proxies: ProxyService
+    spiders: SpiderServices
     lists: JobListFeeds
     changes: ChangesService
     board: Board | None = None
     tracer: Tracer | None = None
-
-
-@contextlib.asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, open: MongoDB when it has an address, else a file in the data folder."""
-    address = settings.mongodb_url
-    store: Store
-    if address is not None:
-        store = _mongo_store(address.get_secret_value())
-    else:
-        store = SqliteStore(prepare_data_dir(settings) / "scrapemaster.db")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> None:
-    """Move all that is in the file of the data folder to the MongoDB that has an address, while no service uses the folder.
-
-    Raises as `services.moving.Move.run` does, and `StoreBroken` where a service uses the folder.
-    """
-    address = settings.mongodb_url
-    if address is None:
-        raise InvalidSetting("SCRAPEMASTER_MONGODB_URL: there is no MongoDB to move to")
-    with (
-        only_one(settings, "service"),
-        only_one(settings, "crawler", wait=_CRAWLER_SECONDS),
-        _extra("MongoDB", "mongo", {"pymongo", "bson"}),
-    ):
-        from scrapemaster.storage.mongo.moving import MongoMoveTarget  # noqa: PLC0415 -- needs an extra
-
-        recorder = flight_recorder(settings)
-        died_at = recorder.under_way()
-        source = SqliteMoveSource(
-            settings.data_dir / "scrapemaster.db", None if died_at is None else died_at[1:]
-        )
-        await Move(source, MongoMoveTarget(address.get_secret_value()), say).run()
-
-
-def _mongo_store(url: str) -> Store:
-    with _extra("MongoDB", "mongo", {"pymongo", "bson"}):
-        from scrapemaster.storage.mongo.store import MongoStore  # noqa: PLC0415 -- needs an extra
-    return MongoStore(url)
-
-
-@contextlib.contextmanager
-def _extra(feature: str, extra: str, packages: set[str]) -> Iterator[None]:
-    """Say what to install where one of the extra's packages is not."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in packages:
-            raise
-        raise MissingExtra(feature, extra) from error
 
 
 @contextlib.contextmanager
@@ -185,7 +134,7 @@ def build_tracer(settings: Settings, role: str) -> Iterator[Tracer | None]:
     if settings.otel_endpoint is None:
         yield None
         return
-    with _extra("SCRAPEMASTER_OTEL_ENDPOINT", "otel", {"opentelemetry"}):
+    with extra_for("SCRAPEMASTER_OTEL_ENDPOINT", "otel", {"opentelemetry"}):
         from scrapemaster.tracing import otel_tracer  # noqa: PLC0415 -- needs an extra
     with otel_tracer(settings.otel_endpoint, role) as tracer:
         yield tracer
@@ -217,10 +166,13 @@ def build_engines(settings: Settings, proxies: ProxyPool, throttle: Throttle | N
         idle_seconds=settings.browser_idle_seconds,
     )
     browser = BrowserEngine(egress, throttle, rules, settings.browser_page_bytes, proxies, adaptive=adaptive)
+    scrapy_rules = ScrapyRules(frozenset(settings.scrapy_components), settings.scrapy_settings)
+    scrapy = ScrapyEngine(egress, throttle, scrapy_rules, proxies, adaptive)
     engines: dict[EngineName, Engine] = {
         EngineName.HTTP: http,
-        EngineName.AUTO: http,
+        EngineName.AUTO: AutoEngine(http, browser),
         EngineName.BROWSER: browser,
+        EngineName.SCRAPY: scrapy,
     }
     return Engines(engines, proxies.close)
 
@@ -240,9 +192,10 @@ class _Crawling:
     runner: SliceRunner
     dispatcher: Dispatcher
     orders: Orders
+    clock: StoreClock
 
 
-def _build_crawling(  # noqa: PLR0917 -- called in two places
+async def _build_crawling(  # noqa: PLR0917 -- called in two places
     settings: Settings,
     store: Store,
     engines: Engines,
@@ -258,20 +211,29 @@ def _build_crawling(  # noqa: PLR0917 -- called in two places
     stack.push_async_callback(isolation.close)
     sender = WebhookSender(build_egress(settings))
     stack.push_async_callback(sender.close)
-    dispatcher = Dispatcher(store.webhooks, sender, holder=worker)
+    clock = await stack.enter_async_context(StoreClock(store))
+    dispatcher = Dispatcher(store.webhooks, sender, holder=worker, clock=clock)
+    reserve = None if settings.mongodb_url is not None else DiskReserve(settings)
+    if reserve is not None:
+        reserve.keep()
+    poking = PokingEvents(events, dispatcher)
     runner = SliceRunner(
         store,
         engines.get,
-        PokingEvents(events, dispatcher),
+        poking,
         isolation,
         recorder=recorder,
         worker=worker,
         artefact_bytes=settings.artefact_bytes,
         tracer=tracer,
+        clock=clock,
+        reserve=reserve,
+        spiders=build_spiders(settings, store, poking, build_egress(settings), worker, clock),
     )
     stack.push_async_callback(runner.close)
-    orders = Orders(engines.get, JobHooks(store.webhooks, build_egress(settings)), PoolOrders(store.proxies))
-    return _Crawling(runner, dispatcher, orders)
+    hooks = JobHooks(store.webhooks, build_egress(settings))
+    orders = Orders(engines.get, hooks, PoolOrders(store.proxies), SpiderOrders(store.projects))
+    return _Crawling(runner, dispatcher, orders, clock)
 
 
 @contextlib.asynccontextmanager
@@ -282,7 +244,7 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "crawler"))
         engines = build_engines(settings, build_proxies(settings, store))
-        parts = _build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
+        parts = await _build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
         queue = DocketQueue(
             "memory://",
             parts.runner.run,
@@ -291,7 +253,7 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
             dict.fromkeys(Priority, settings.crawler_places),
             tracer,
         )
-        scheduler = Scheduler(store, queue, parts.orders)
+        scheduler = Scheduler(store, queue, parts.orders, parts.clock)
         keeper = ProxyKeeper(store.proxies, build_egress(settings))
         yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
@@ -345,17 +307,20 @@ def build_services(
     ping_redis: Callable[[], Awaitable[None]] | None = None,
     board: Board | None = None,
     tracer: Tracer | None = None,
+    throttle: Throttle | None = None,
 ) -> ServiceApp:
-    """The use cases over an open store. `windows`, `ping_redis` and `board` are a fleet's; None when there is none."""
+    """The use cases over an open store. `windows`, `ping_redis`, `board` and `throttle` are a fleet's; None when there is none."""
     fleet = ping_redis is not None
     egress = build_egress(settings)
     hooks = JobHooks(store.webhooks, egress)
     webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
-    engines = build_engines(settings, build_proxies(settings, store))
+    engines = build_engines(settings, build_proxies(settings, store), throttle)
     pool = PoolOrders(store.proxies)
     proxies = build_proxy_service(settings, store)
-    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool)
-    schedules = ScheduleService(store, queue, Orders(engines.get, hooks, pool), settings.schedules_per_user)
+    spiders = SpiderOrders(store.projects)
+    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool, spiders=spiders, tracer=tracer)
+    orders = Orders(engines.get, hooks, pool, spiders)
+    schedules = ScheduleService(store, queue, orders, settings.schedules_per_user)
     # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
     removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
     account = build_accounts(settings, store, removals, windows)
@@ -379,6 +344,7 @@ def build_services(
         artefacts=ArtefactService(store),
         preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
         proxies=proxies,
+        spiders=build_spider_services(settings, store, jobs),
         lists=JobListFeeds(store),
         changes=ChangesService(store),
         board=board,
@@ -409,9 +375,9 @@ async def check_redis(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def fleet_crawler_app(
-    settings: Settings, worker: str, recorder: Recorder | None
+    settings: Settings, worker: str, recorder: Recorder | None, lost: Callable[[str], None]
 ) -> AsyncIterator[CrawlerApp]:
-    """The parts of a fleet's worker of that name; the queue is to be entered by the caller."""
+    """The parts of a fleet's worker of that name; the queue is to be entered by the caller. `lost`: see `stores.Use`."""
     from scrapemaster.queueing.fleet_queue import FleetWorker  # noqa: PLC0415 -- heavy, and for fleets alone
 
     url, started_at = redis_url_of(settings), time.time()
@@ -435,12 +401,12 @@ async def fleet_crawler_app(
             parts.runner.figures,
         )
 
-    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+    async with open_store(settings, fleet_use(lost)) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "worker"))
         throttle = await stack.enter_async_context(FleetThrottle(url, worker, settings.host_concurrency))
         bus = await stack.enter_async_context(RedisBus(url))
         engines = build_engines(settings, build_proxies(settings, store), throttle)
-        parts = _build_crawling(settings, store, engines, bus, recorder, stack, worker, tracer)
+        parts = await _build_crawling(settings, store, engines, bus, recorder, stack, worker, tracer)
         bus.subscribe(hear)
         bus.subscribe_nudges(parts.dispatcher.poke)
         registry = await stack.enter_async_context(Registry(url, report))
@@ -454,25 +420,30 @@ async def fleet_crawler_app(
             worker,
             tracer,
         )
-        scheduler = Scheduler(store, queue, parts.orders)
+        scheduler = Scheduler(store, queue, parts.orders, parts.clock)
         keeper = ProxyKeeper(store.proxies, build_egress(settings))
         yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
 
 @contextlib.asynccontextmanager
-async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
-    """The parts of a fleet's API process."""
+async def fleet_service_app(settings: Settings, lost: Callable[[str], None]) -> AsyncIterator[ServiceApp]:
+    """The parts of a fleet's API process. `lost`: see `stores.Use`."""
     from scrapemaster.queueing.fleet_queue import FleetQueue  # noqa: PLC0415 -- heavy, and for fleets alone
 
     url = redis_url_of(settings)
-    async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
+    async with open_store(settings, fleet_use(lost)) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "api"))
         bus = await stack.enter_async_context(RedisBus(url))
         watchers = Watchers(bus.publish)
         bus.subscribe(watchers.heard)
         registry = await stack.enter_async_context(Registry(url))
         queue = await stack.enter_async_context(FleetQueue(url, tracer))
-        board = await stack.enter_async_context(RedisBoard(url, uuid7()))
+        process = uuid7()
+        board = await stack.enter_async_context(RedisBoard(url, process))
+        # For previews, which ask the same hosts as jobs do.
+        throttle = await stack.enter_async_context(
+            FleetThrottle(url, f"api-{process}", settings.host_concurrency)
+        )
         counters = RedisCounters(url)
         stack.push_async_callback(counters.close)
         yield build_services(
@@ -486,4 +457,5 @@ async def fleet_service_app(settings: Settings) -> AsyncIterator[ServiceApp]:
             ping_redis=registry.ping,
             board=board,
             tracer=tracer,
+            throttle=throttle,
         )

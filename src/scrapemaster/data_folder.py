@@ -7,13 +7,19 @@ import fcntl
 import itertools
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from scrapemaster.crawl.recorder import FlightRecorder
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.domain.ids import uuid7
 from scrapemaster.settings import Settings
+
+#: Bytes put aside on a disk, which is enough to pause some hundred jobs, and how many must be free for that.
+_RESERVE = 4 * 1024 * 1024
+_RESERVE_FROM = 4 * _RESERVE
 
 
 def prepare_data_dir(settings: Settings) -> Path:
@@ -64,6 +70,44 @@ def only_one(settings: Settings, role: str, *, wait: float = 0.0, shared: bool =
                     ) from error
             time.sleep(0.05)
         yield
+
+
+def service_name(settings: Settings) -> str:
+    """The name of the service of this data folder on this machine, the same after each start. For who holds the folder alone."""
+    path = prepare_data_dir(settings) / "service.id"
+    name = path.read_text() if path.exists() else ""
+    if not name:
+        name = uuid7()
+        path.write_text(name)
+    return f"{socket.gethostname()}/{name}"
+
+
+class DiskReserve:
+    """See `ports.reserve.Reserve`: a file in the data folder, for the store that is there too."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = prepare_data_dir(settings) / "reserve"
+        self._kept = False
+
+    def keep(self) -> None:
+        """See the port."""
+        if self._kept:
+            return
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(self._path.parent)
+            if not self._path.exists() and disk.f_bavail * disk.f_frsize < _RESERVE_FROM:
+                return
+            with self._path.open("ab") as file:
+                # Written, as not every file system can put space aside.
+                if missing := _RESERVE - file.tell():
+                    file.write(bytes(missing))
+            self._kept = True
+
+    def give(self) -> None:
+        """See the port."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._kept = False
 
 
 def flight_recorder(settings: Settings) -> FlightRecorder:

@@ -13,13 +13,13 @@ from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.logs import set_up_logs
 from scrapemaster.server import answer
 from scrapemaster.settings import Settings, load_settings
-from scrapemaster.worker.child import told_to_stop
+from scrapemaster.worker.child import stopper, told_to_stop
 
 log = structlog.get_logger(__name__)
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with told_to_stop() as stop, fleet_service_app(settings) as services:
+    async with told_to_stop() as stop, fleet_service_app(settings, stopper(stop)) as services:
         await answer(services, listener, stop)
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies, open_store
+from scrapemaster.bootstrap import build_engines, build_isolation, build_proxies
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.domain.events import Event
 from scrapemaster.domain.ids import UserId
@@ -17,8 +17,9 @@ from scrapemaster.domain.item import Result
 from scrapemaster.domain.job import Job, JobStatus, StopReason
 from scrapemaster.domain.outcome import FailedPage
 from scrapemaster.ports.store import Store
-from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.jobs import JobOrder, check_engine, job_of
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import open_store
 
 _LOCAL_USER = UserId("local")
 #: Seconds between two looks at the progress.
@@ -63,7 +64,7 @@ async def crawled(
         async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
             engines = build_engines(settings, build_proxies(settings, store))
             stack.push_async_callback(engines.close)
-            engines.get(order.engine)
+            check_engine(engines.get, order)
             isolation = build_isolation(settings)
             stack.push_async_callback(isolation.close)
             runner = SliceRunner(store, engines.get, _Silence(), isolation)

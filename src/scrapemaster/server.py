@@ -21,14 +21,14 @@ from scrapemaster.bootstrap import (
     build_services,
     build_tracer,
     check_redis,
-    open_store,
     redis_url_of,
 )
 from scrapemaster.connection import bounded
 from scrapemaster.data_folder import flight_recorders, only_one
-from scrapemaster.domain.errors import Conflict, InvalidSetting
+from scrapemaster.domain.errors import Conflict, InvalidSetting, StoreBroken
 from scrapemaster.services.accounts import AccountService
 from scrapemaster.settings import Settings, settings_environment
+from scrapemaster.stores import embedded_use, fleet_use, open_store
 from scrapemaster.worker.processes import Children, ChildSpec
 from scrapemaster.worker.supervisor import CrawlerProcess
 
@@ -78,16 +78,23 @@ def raise_open_files() -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "api"))
-        store = await stack.enter_async_context(open_store(settings))
+        stopping, taken = _signalled(), list[str]()
+
+        def lost(why: str) -> None:
+            taken.append(why)
+            stopping.set()
+
+        store = await stack.enter_async_context(open_store(settings, embedded_use(settings, lost)))
         crawler = CrawlerProcess(settings, tracer)
         services = build_services(
             settings, store, crawler, crawler.watchers, crawler, courier=crawler, tracer=tracer
         )
         await _welcome(settings, services.accounts)
-        stopping = _signalled()
         await crawler.start()
         _say_ready(settings, listener)
         await answer(services, listener, stopping, crawler.stop)
+    if taken:
+        raise StoreBroken(taken[0])
 
 
 def run_fleet(settings: Settings, *, apis: int = 0, workers: int = 0) -> None:
@@ -112,7 +119,7 @@ async def _run_fleet(
         pass  # only to see that it can be had
     await check_redis(settings)
     # Before the children start, so that one of them brings the schema up to date, and one makes the admin.
-    async with open_store(settings) as store:
+    async with open_store(settings, fleet_use()) as store:
         if listener is not None:
             await _welcome(settings, build_accounts(settings, store).accounts)
     stopping = _signalled()

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from scrapemaster.domain import rate_limit
 from scrapemaster.domain.errors import InvalidSetting
+from scrapemaster.domain.scrapy_settings import COMPONENT_PATTERN, SETTING_PATTERN
 
 PREFIX = "SCRAPEMASTER_"
 #: Names that belong to the test suite.
@@ -175,11 +176,71 @@ class Settings(BaseSettings):
         le=1024**4,
         description="Bytes that a page in a browser and all that it loads may have together, as they come over the network.",
     )
+    scrapy_components: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Import paths of middlewares, item pipelines and extensions that jobs with the Scrapy engine may name, separated by "
+        "commas. They run in the crawler: allow only what you trust as you trust the service itself.",
+    )
+    scrapy_settings: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names of further Scrapy settings that jobs may give, such as those which these components read, separated by commas; "
+        "`MYPROXY_*` means all that begin so.",
+    )
     artefact_bytes: int = Field(
         1024**3,
         ge=0,
         le=1024**5,
         description="Bytes of screenshots and PDFs that one job may store; what is beyond is left out, and the job says so.",
+    )
+    spider_places: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Spiders of uploaded projects that run at once in a crawler; more take turns.",
+    )
+    spider_memory: int = Field(
+        1_024, ge=256, le=1_048_576, description="MiB of memory that the process of a spider may have."
+    )
+    spider_cpu_seconds: int = Field(
+        36_000,
+        ge=1,
+        le=31_536_000,
+        description="Seconds of processor time that the process of a spider may take.",
+    )
+    spider_seconds: float = Field(
+        86_400.0,
+        ge=1,
+        le=31_536_000,
+        description="Seconds after which a spider is closed, and its job completes with what it has.",
+    )
+    spider_stop_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3_600,
+        description="Seconds that a spider is given to close in order before its process is ended.",
+    )
+    spider_pause_seconds: float = Field(
+        600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which the process of a spider is kept whose job is paused; after that it begins anew when the job goes on.",
+    )
+    spider_file_bytes: int = Field(
+        1024**3,
+        ge=1_048_576,
+        le=1024**4,
+        description="Bytes that each file may have that a spider writes into its temporary folder.",
+    )
+    spider_project_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1_048_576,
+        le=1024**4,
+        description="Bytes that a Scrapy project may have unpacked. As an archive it may have those of `SCRAPEMASTER_MAX_REQUEST_BYTES`.",
+    )
+    spider_sandbox: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether the kernel keeps spiders from files and connections that are not theirs, which needs Linux 6.7: `auto` where it "
+        "can, `on` to run none where it cannot, `off` never.",
     )
     max_request_bytes: int = Field(
         16 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest body the API accepts, in bytes."
@@ -253,6 +314,23 @@ class Settings(BaseSettings):
         if "sentinel" in parts.scheme and not parts.path.strip("/"):
             raise ValueError("must name the Sentinel's service: redis+sentinel://host:26379/mymaster/0")
         return value
+
+    @field_validator("scrapy_components", "scrapy_settings", mode="before")
+    @classmethod
+    def _scrapy_names(cls, value: Any, info: ValidationInfo) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        names = [text for part in parts if (text := str(part).strip())]
+        components = info.field_name == "scrapy_components"
+        pattern = COMPONENT_PATTERN if components else SETTING_PATTERN
+        for text in names:
+            if pattern.fullmatch(text) is None:
+                wanted = (
+                    "an import path such as package.module.Class"
+                    if components
+                    else "a name such as MYPROXY_LIST or MYPROXY_*"
+                )
+                raise ValueError(f"{text!r} is not {wanted}")
+        return tuple(names)
 
     @field_validator("otel_endpoint")
     @classmethod

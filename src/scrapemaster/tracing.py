@@ -57,9 +57,7 @@ class OtelSpan:
     @property
     def traceparent(self) -> str | None:
         """See the port."""
-        carrier: dict[str, str] = {}
-        _ours.inject(carrier, trace.set_span_in_context(self._span))
-        return carrier.get(_TRACEPARENT)
+        return _traceparent_of(self._span)
 
     def tell(self, facts: Facts) -> None:
         """See the port."""
@@ -93,6 +91,11 @@ class OtelTracer:
 
     def __init__(self, provider: TracerProvider) -> None:
         self._tracer = provider.get_tracer("scrapemaster", __version__)
+
+    @property
+    def traceparent(self) -> str | None:
+        """See the port."""
+        return _traceparent_of(trace.get_current_span())
 
     @contextmanager
     def span(
@@ -165,6 +168,12 @@ def traces_url(endpoint: str) -> str:
     """Where traces go, for the base URL of a collector or this URL itself."""
     base = endpoint.rstrip("/")
     return base if base.endswith(_TRACES_PATH) else base + _TRACES_PATH
+
+
+def _traceparent_of(span: trace.Span) -> str | None:
+    carrier: dict[str, str] = {}
+    _ours.inject(carrier, trace.set_span_in_context(span))
+    return carrier.get(_TRACEPARENT)
 
 
 def _context_of(traceparent: str) -> Context:

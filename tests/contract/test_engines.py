@@ -14,8 +14,11 @@ from awkward import PAGES, awkward_site, fixed, response
 from scrapemaster.domain.errors import GiveUpPage, RetryPage
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig
+from scrapemaster.domain.scrapy_settings import ScrapyRules
+from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
+from scrapemaster.engines.scrapy import ScrapyEngine
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
 from scrapemaster.fetch.browser.pool import PoolRules
@@ -45,13 +48,30 @@ def browser(egress, throttle):
     return BrowserEngine(egress, throttle, PoolRules(pages=4), 16_000_000)
 
 
-ENGINES = {"http": http, "browser": browser}
+def auto(egress, throttle):
+    """Its two ways are those of the others; what it does by itself is what `fetch` does."""
+    return AutoEngine(http(egress, throttle), browser(egress, throttle))
+
+
+def part(engine):
+    """The engine whose throttle and robots.txt are in use."""
+    return engine._http if engine.name == "auto" else engine
+
+
+def scrapy(egress, throttle):
+    return ScrapyEngine(egress, throttle, ScrapyRules())
+
+
+ENGINES = {"http": http, "browser": browser, "auto": auto, "scrapy": scrapy}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site():
     PAGES["/script"] = fixed(
         response("<title>before</title><p class=n>1</p><script>document.title='after'</script>")
+    )
+    PAGES["/challenge-200"] = fixed(
+        response("<title>Just a moment...</title><script>window._cf_chl_opt={}</script><p>Checking</p>")
     )
     async with awkward_site() as running:
         yield running
@@ -103,7 +123,7 @@ async def test_a_page_comes_with_its_url_status_headers_and_times(engine, site):
     page = await fetch(engine, site.url("/page"))
 
     assert (page.url, page.status, page.redirects) == (site.url("/page"), 200, ())
-    assert page.engine == engine.name
+    assert page.engine == ("http" if engine.name == "auto" else engine.name)
     assert page.content_type == "text/html"
     assert rows(page, {"t": "title::text"}) == [{"t": "page"}]
     assert 0 < page.elapsed < 30
@@ -187,6 +207,21 @@ async def test_H22_what_a_block_page_shows_comes_with_its_refusal(engine, site):
     assert error.page.headers["cf-mitigated"] == "challenge"
 
 
+async def test_H22_a_challenge_gives_up_the_session_whatever_its_status_says(engine, site):
+    pages = source(engine, site.url("/"))
+    fetcher = (
+        pages._plain.way if engine.name == "auto" else pages.way if engine.name == "http" else pages._way
+    )._fetcher
+    first = fetcher.session
+
+    await pages.fetch(site.url("/page"))
+    assert fetcher.session is first
+    await pages.fetch(site.url("/challenge-200"))
+    await pages.close()
+
+    assert fetcher.session is not first
+
+
 async def test_H15_retry_after_is_kept_and_the_host_left_alone(engine, site):
     pages = source(engine, site.url("/", "other.test"))
     with pytest.raises(RetryPage) as caught:
@@ -194,7 +229,7 @@ async def test_H15_retry_after_is_kept_and_the_host_left_alone(engine, site):
 
     assert caught.value.retry_after == 30.0
     assert pages.ready_at(site.url("/page", "other.test")) > time.monotonic() + 20
-    engine._throttle._lines.clear()
+    part(engine)._throttle._lines.clear()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -286,14 +321,14 @@ async def test_H06_a_proxy_goes_through_the_policy_too(engine, site):
 
 async def test_H23_robots_rules_are_obeyed(engine, site):
     site.robots = b"User-agent: ScrapeMaster\nDisallow: /page\n"
-    engine._robots._known.clear()
+    part(engine)._robots._known.clear()
     pages = source(engine, site.url("/"), respect_robots=True)
 
     with pytest.raises(GiveUpPage) as caught:
         await pages.fetch(site.url("/page"))
     with pytest.raises(GiveUpPage) as redirected:
         await pages.fetch(site.url("/moved?to=/page"))
-    engine._robots._known.clear()
+    part(engine)._robots._known.clear()
 
     assert (caught.value.reason, redirected.value.reason) == ("robots_denied", "robots_denied")
     assert site.hits["/page"] == 0
@@ -347,4 +382,4 @@ async def test_a_cancelled_fetch_gives_its_place_back(engine, site):
     await asyncio.gather(*slow, return_exceptions=True)
 
     assert (await asyncio.wait_for(pages.fetch(site.url("/page")), 30)).status == 200
-    assert all(line.busy == 0 for line in engine._throttle._lines.values())
+    assert all(line.busy == 0 for line in part(engine)._throttle._lines.values())

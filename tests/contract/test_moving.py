@@ -9,16 +9,19 @@ from pymongo import MongoClient
 
 from contract.conftest import failed, handled, make_job, request_of, retried, running_job
 from contract.test_artefacts import PLENTY, artefact
+from contract.test_projects import version_of
 from contract.test_proxies import make_proxy
 from contract.test_schedules import make_schedule
 from contract.test_users import key_of, user
 from contract.test_webhooks import NOW, OK, lease, make_delivery, make_endpoint
 from scrapemaster.domain.errors import Conflict, StoreBroken
+from scrapemaster.domain.escalation import Finding, Lesson, Reason
 from scrapemaster.domain.idempotency import OrderKey, body_hash
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.job import JobConfig, JobStatus
 from scrapemaster.domain.outcome import Verdict
 from scrapemaster.domain.proxy_health import Delta, Strike
+from scrapemaster.domain.took import Expense, Took
 from scrapemaster.domain.user import Role
 from scrapemaster.domain.webhook import DeliveryState, Settlement
 from scrapemaster.ports.artefacts import CHUNK_BYTES
@@ -31,6 +34,15 @@ from scrapemaster.storage.sqlite.store import SqliteStore
 from servers.stores import settings_for
 
 KEY = OrderKey("ké", body_hash({"url": "http://site/"}))
+
+#: What `auto` chose for a page.
+TOOK = Took(
+    "browser",
+    Reason.CHALLENGE,
+    Expense(1, 2, 3),
+    Expense(4, 5, 6),
+    Lesson("site", "", "look", Finding.CHANGED),
+)
 
 
 @pytest.fixture
@@ -68,6 +80,8 @@ async def fill(store):
     await store.schedules.add(make_schedule(ada.id, name="nightly"), limit=5)
     proxy = make_proxy(1, tier=2, tags=["名"], enabled=False)
     await store.proxies.add([proxy, make_proxy(2)], limit=5)
+    await store.projects.put(version_of(), bytes(1_200_000), replace=False, limit=9)
+    await store.projects.put(version_of("2"), b"zip", replace=False, limit=9)
     rest = Delta(NOW, bad=1, strike=Strike(NOW, 60.0, banned=True))
     await store.proxies.report({(proxy.id, ""): Delta(NOW, good=1, good_at=NOW), (proxy.id, "shop"): rest})
     hook = make_endpoint(owner=UserId("ada"))
@@ -100,7 +114,9 @@ async def busy_job(store):
         job.id,
         "h",
         [
-            handled(leased[0], [b"{}"] * 3, [request_of("found", 2)], alias=b"A" * 16, fill={"n": 2}),
+            handled(
+                leased[0], [b"{}"] * 3, [request_of("found", 2)], alias=b"A" * 16, fill={"n": 2}, took=TOOK
+            ),
             failed(leased[1]),
             retried(leased[2], NOW + 5),
             replace(failed(leased[3], "robots_denied"), verdict=Verdict.SKIPPED, fetched=False),
@@ -134,6 +150,7 @@ async def everything(store):
     jobs, _ = await store.jobs.find(JobQuery(sort="created_at", limit=99))
     endpoints, _ = await store.webhooks.find(None)
     seen = [users, jobs, endpoints, await store.webhooks.events(99), await store.schedules.find(None)]
+    seen += [await store.projects.find(), [chunk async for chunk in store.projects.read("shop", "1")]]
     seen += [await store.proxies.all(), await store.proxies.health(["shop"])]
     seen += [await store.webhooks.deliveries(one.id) for one in endpoints]
     seen += [await store.api_keys.of_owner(one.id) for one in users]

@@ -1,3 +1,5 @@
+import time
+
 from contract.conftest import handled, running_job
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.item import result_id
@@ -77,6 +79,14 @@ async def test_rows_are_the_same_after_deterministic_work_is_done_again(store):
 
     assert ids[0] == ids[1]
     assert ids[0][0] == result_id(first.fingerprint, 0)
+
+
+async def test_all_who_have_the_store_open_read_one_clock(store, another):
+    readings = [await one.now() for one in (store, another, store, another)]
+
+    assert readings == sorted(readings)
+    assert readings[-1] - readings[0] < 60
+    assert abs(readings[0] - time.time()) < 60
 
 
 async def test_a_closed_store_can_be_closed_again(store):

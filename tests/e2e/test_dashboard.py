@@ -149,7 +149,7 @@ def test_a_person_signs_up_builds_a_job_by_clicking_watches_it_filters_exports_a
         page.get_by_role("heading", name="lamps and chairs").wait_for()
         page.get_by_text("Completed").wait_for()
         page.get_by_role("tab", name="Log").click()
-        page.get_by_text("started with the http engine").wait_for()
+        page.get_by_text("started with the auto engine").wait_for()
         page.get_by_role("tab", name="Results").click()
         page.get_by_role("cell", name="Fjord Glass Table").wait_for()
         page.get_by_text("60 rows").wait_for()

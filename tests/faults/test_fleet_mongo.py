@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import requests
@@ -32,6 +33,71 @@ def both(redis_server, mongo_server):
         return Fleet(redis_server.url, workers, **address, **settings)
 
     return make
+
+
+#: Seconds within which the health of each part must be told. One try of three keeps to it: a busy machine may hold up anything.
+TRUE_WITHIN = 3.0
+_TRIES = 3
+
+
+class Truth:
+    """Waits for what `/monitoring/system` says of parts, and remembers how long each took at best."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.waits = {}
+
+    def after(self, act, part, health):
+        began = time.monotonic()
+        act()
+        # A connection to an API process that was killed is broken.
+        while True:
+            with suppress(requests.ConnectionError):
+                told_of(self.fleet, part, health)
+                break
+        seconds = time.monotonic() - began
+        said = f"{part} {health} after {getattr(act, '__name__', 'kill')}"
+        self.waits[said] = min(seconds, self.waits.get(said, seconds))
+
+    @property
+    def late(self):
+        return {said: seconds for said, seconds in self.waits.items() if seconds > TRUE_WITHIN}
+
+
+@pytest.mark.parametrize("limit", ["off", pytest.param("1000000/hour", marks=pytest.mark.soak)])
+def test_H44_the_health_of_each_part_is_told_within_three_seconds(redis_server, mongo_server, limit):
+    settings = {"SCRAPEMASTER_MONGODB_URL": mongo_server.url("fleet"), "SCRAPEMASTER_RATE_LIMIT": limit}
+    with Fleet(redis_server.url, 1, apis=2, bare=True, **settings) as fleet:
+        parts = ("redis", "mongodb", "store", "crawler", "api")
+        assert {fleet.system()[part] for part in parts} == {"healthy"}
+        truth = Truth(fleet)
+
+        for tried in range(_TRIES):
+            if tried and not truth.late:
+                break
+            for server, part in ((redis_server, "redis"), (mongo_server, "mongodb")):
+                truth.after(server.freeze, part, "unhealthy")
+                truth.after(server.thaw, part, "healthy")
+                truth.after(server.kill, part, "unhealthy")
+                others = {"redis", "mongodb"} - {part}
+                assert {fleet.system()[other] for other in others} == {"healthy"}
+                server.start()
+                truth.after(nothing, part, "healthy")
+            told_of(fleet, "crawler", "healthy")
+            truth.after(fleet.workers[-1].kill, "crawler", "unhealthy")
+            fleet.add_worker()
+            until(fleet.seen_workers)
+            truth.after(nothing, "crawler", "healthy")
+            # The other one on the port goes on.
+            apis = children_of(fleet._process.pid)
+            truth.after(partial(os.kill, apis[0], signal.SIGKILL), "api", "healthy")
+            until(lambda apis=apis: len(set(children_of(fleet._process.pid)) - {apis[0]}) == 2)
+
+        assert not truth.late, truth.waits
+
+
+def nothing():
+    """What was to be done is done."""
 
 
 @pytest.mark.soak

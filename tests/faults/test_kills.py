@@ -18,9 +18,10 @@ KILLS = int(os.environ.get("SCRAPEMASTER_TEST_KILLS", "3"))
 PAGES = 1_000 * KILLS
 
 
-def crawl_order(url):
+def crawl_order(url, engine="http"):
     return {
         "url": url,
+        "engine": engine,
         "selectors": {"n": "p.n::text"},
         "config": {"follow_links": True, "max_pages": 1_000_000, "concurrency": 16, "respect_robots": False},
     }
@@ -31,10 +32,11 @@ def assert_every_row_once(service, job_id, pages):
     assert rows == Counter(range(pages))
 
 
-def test_H41_killing_the_crawler_again_and_again_loses_and_doubles_no_row():
+@pytest.mark.parametrize("engine", ["http", "scrapy"])
+def test_H41_killing_the_crawler_again_and_again_loses_and_doubles_no_row(engine):
     chance = random.Random(41)
     with tree(PAGES, delay=0.002) as url, Service() as service:
-        job = service.create(**crawl_order(url))
+        job = service.create(**crawl_order(url, engine))
 
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.2, 0.9))

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import requests
 from benchmarks.manual_server import free_port
+from benchmarks.memory import forget_peak, peak, rss
 from benchmarks.service import Service
 from benchmarks.tree import tree
 from pymongo import AsyncMongoClient, MongoClient
@@ -20,7 +21,9 @@ from scrapemaster.domain.errors import LeaseLost, StoreBroken, StoreUnavailable
 from scrapemaster.domain.job import JobStatus
 from scrapemaster.storage.mongo.errors import translate, unfit
 from scrapemaster.storage.mongo.store import MongoStore
+from servers.fleet import assert_every_row_once, crawl_order
 from servers.mongo import database_url, own_server
+from servers.slow import slow_wire
 
 PAGES = 3_000
 #: Seconds for which a server is frozen: longer than a call may take.
@@ -131,6 +134,30 @@ def test_H44_step_downs_and_a_frozen_mongod_in_mid_crawl_cost_time_and_no_row():
         assert (ended["status"], ended["stop_reason"]) == ("completed", "finished")
         assert (ended["pages_fetched"], ended["pages_failed"], ended["items_scraped"]) == (PAGES, 0, PAGES)
         assert Counter(int(row["data"]["n"]) for row in service.rows(job["id"])) == Counter(range(PAGES))
+
+
+@pytest.mark.parametrize("seconds", [0.05, pytest.param(0.25, marks=pytest.mark.soak)])
+def test_H44_a_mongodb_that_is_slow_costs_time_and_no_memory(seconds):
+    pages = 2_000
+    with (
+        own_server() as mongod,
+        slow_wire(mongod.port, seconds) as port,
+        tree(pages) as site,
+        # The wire is the only way: the server itself would name its own address.
+        Service(SCRAPEMASTER_MONGODB_URL=f"mongodb://127.0.0.1:{port}/slow?directConnection=true") as service,
+    ):
+        crawler = service.crawler_pid()
+        first = service.create(**crawl_order(site, max_pages=200))
+        assert service.finished(first["id"], 300)["pages_fetched"] == 200
+        forget_peak(crawler)
+        before = rss(crawler)
+
+        job = service.create(**crawl_order(site))
+        assert_every_row_once(service, job["id"], pages)
+
+        # Work in hand is bounded, however long a commit takes: 500 leases, and as much again on its way.
+        assert peak(crawler) - before < 60
+        assert service.crawler_pid() == crawler
 
 
 async def test_H42_what_was_committed_before_a_kill_of_the_server_is_there_after_it():

@@ -72,10 +72,11 @@ def test_a_new_job_has_every_field_of_the_contract(service, site):
 
     assert created["status"] == "pending"
     assert set(created) == {
-        "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "priority", "status", "stop_reason", "progress",
+        "id", "url", "urls", "name", "tags", "meta", "engine", "engine_used", "engines", "priority", "status", "stop_reason", "progress",
         "pages_discovered", "pages_fetched", "pages_failed", "pages_skipped", "pages_unchanged", "items_scraped", "items_failed", "bytes_downloaded",
         "rate", "eta_seconds", "error", "warnings", "fill", "created_at", "started_at", "finished_at",
         "webhook_url", "webhook_events", "selectors", "config", "cost", "retry_of", "schedule_id",
+        "project", "version", "spider", "spider_args",
     }  # fmt: skip
     assert created["created_at"].endswith("Z")
     assert created["config"] == {"max_pages": 3, "follow_links": True}
@@ -108,7 +109,7 @@ def test_results_come_in_pages_and_by_cursor(service, job):
         "15",
     )
     assert page["results"] == rows[5:15]
-    assert set(rows[0]) == {"job_id", "url", "data", "scraped_at"}
+    assert set(rows[0]) == {"job_id", "url", "data", "scraped_at", "engine_used", "engine_reason"}
     assert len({row["data"]["n"] for row in rows}) == PAGES
     last = service.http.get(url, params={"cursor": str(PAGES - 1)}).json()
     assert (len(last["results"]), last["next"]) == (1, None)
@@ -203,7 +204,7 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["selectors", "t"],
             "transform",
         ),
-        ({"url": "http://a/", "config": {"browser": {}}}, [], "engine: browser"),
+        ({"url": "http://a/", "engine": "http", "config": {"browser": {}}}, [], "engine: browser"),
         (
             {"url": "http://a/", "engine": "browser", "config": {"impersonate": "chrome137"}},
             [],
@@ -223,7 +224,30 @@ def test_result_parameters_out_of_bounds_are_refused(service, job, query):
             ["config", "browser", "actions", 0],
             "needs a selector",
         ),
-        ({"url": "http://a/", "engine": "scrapy"}, ["engine"], "scrapy"),
+        (
+            {"url": "http://a/", "engine": "http", "config": {"scrapy_settings": {"DEPTH_PRIORITY": 1}}},
+            [],
+            "config.scrapy_settings says nothing without engine: scrapy",
+        ),
+        (
+            {"url": "http://a/", "engine": "scrapy", "config": {"scrapy_settings": {"USER_AGENT": "ü"}}},
+            ["config", "scrapy_settings"],
+            "printable ASCII",
+        ),
+        (
+            {"url": "http://a/", "engine": "scrapy", "config": {"scrapy_settings": {"FEEDS": {}}}},
+            ["config", "scrapy_settings", "FEEDS"],
+            "allowed are AUTOTHROTTLE_ENABLED",
+        ),
+        (
+            {
+                "url": "http://a/",
+                "engine": "scrapy",
+                "config": {"scrapy_settings": {"ITEM_PIPELINES": {"os.system": 1}}},
+            },
+            ["config", "scrapy_settings", "ITEM_PIPELINES"],
+            "not among the components that the operator allows",
+        ),
         ({"url": "http://a/", "engine": "curl"}, ["engine"], "'auto'"),
         ({"url": "http://a/", "priority": "urgent"}, ["priority"], "'low'"),
         ({"url": 5}, ["url"], "string"),

@@ -95,14 +95,14 @@ def test_H22_a_page_that_is_none_fails_with_its_reason_and_evidence(service, sit
 
     error = only_error(service, job)
     assert (job["status"], error["reason"]) == ("failed", reason)
-    assert set(error["evidence"]) == {"mark", "title", "text"}
+    assert set(error["evidence"]) == {"mark", "title", "text", "engine", "engine_reason"}
     assert job["items_scraped"] == 0
 
 
 def test_H22_a_job_whose_pages_were_all_blocked_says_so_after_its_retries(service, site):
     before = site.hits["/challenge"]
 
-    job = finished(service, site, "/challenge", config={"max_retries": 1})
+    job = finished(service, site, "/challenge", engine="http", config={"max_retries": 1})
 
     assert (job["status"], job["stop_reason"]) == ("failed", "blocked")
     assert site.hits["/challenge"] - before == 2

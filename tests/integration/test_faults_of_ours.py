@@ -4,9 +4,10 @@ import orjson
 import pytest
 
 from scrapemaster.api.app import create_app
-from scrapemaster.bootstrap import build_services, open_store
+from scrapemaster.bootstrap import build_services
 from scrapemaster.domain.user import Role
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import open_store
 
 
 class Nobody:

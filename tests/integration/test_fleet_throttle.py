@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from scrapemaster.fleet.throttle import GRANT_SECONDS, FleetThrottle
+from servers.fleet import Fleet
+from servers.recorder import Recorder
 
 
 @asynccontextmanager
@@ -190,3 +192,23 @@ async def test_a_fast_crawl_does_not_ask_for_every_page(redis_server):
 
     assert asked <= 10 + 10 * seconds
     assert len(host.arrivals) == 2_001
+
+
+async def test_previews_keep_to_what_a_host_allows_the_fleet(redis_server):
+    with Recorder() as site, Fleet(redis_server.url, 0, SCRAPEMASTER_HOST_CONCURRENCY="1") as fleet:
+
+        def look(way):
+            order = {"url": site.url("x"), "config": {"respect_robots": False}}
+            return fleet.http.post(f"{fleet.base}/extract/{way}", json=order, timeout=90).json()
+
+        async with workers(redis_server, 1, concurrency=1) as (throttle,):
+            await throttle.acquire("127.0.0.1")
+            looks = [asyncio.create_task(asyncio.to_thread(look, way)) for way in ("preview", "page")]
+            await asyncio.sleep(2 * GRANT_SECONDS)
+            assert not site.arrivals
+            throttle.release("127.0.0.1")
+
+            shown = await asyncio.gather(*looks)
+
+        assert [(one["status"], one["error"]) for one in shown] == [(200, None)] * 2
+        assert (len(site.arrivals), site.most) == (2, 1)

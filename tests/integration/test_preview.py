@@ -8,6 +8,9 @@ import requests
 from benchmarks.service import Service
 from test_content import ENDLESS, running_site
 
+from labelled.pages import CARDS, ITEM, ITEMS, half_filled, plain, shell_lists
+from labelled.server import served
+
 
 @pytest.fixture(scope="module")
 def site():
@@ -55,6 +58,24 @@ def test_a_preview_shows_items_matches_and_fill_and_stores_nothing(service, site
     assert shown["fill"]["in.price"] == {"filled": 2, "rate": 0.6667}
     assert shown["url"] == site.url("/list?full=2&bare=1")
     assert service.http.get(f"{service.base}/jobs").headers["X-Total-Count"] == jobs
+
+
+def test_with_auto_a_preview_and_a_look_show_what_a_browser_would_where_that_pays(service):
+    with served([plain(), half_filled("react"), shell_lists("svelte")]) as (static, half, shell):
+        for one, path, selectors, config, engine, why, items in (
+            (static, "/item/1", ITEM, {}, "http", "no_scripts", 1),
+            (half, "/item/1", ITEM, {}, "browser", "fields_empty", 1),
+            (shell, "/list/0", CARDS, {"item": "article.card"}, "browser", "script_shell", 5),
+        ):
+            shown = preview(service, url=one.url(path), selectors=selectors, config=config)
+            assert (shown["engine"], shown["engine_reason"], shown["items_total"]) == (engine, why, items)
+            assert shown["error"] is None
+
+        body = {"url": shell.url("/list/0")}
+        look = service.http.post(f"{service.base}/extract/page", json=body, timeout=60).json()
+
+    assert look["engine"] == "browser"
+    assert ITEMS[0]["name"] in look["html"]
 
 
 def test_html_that_is_sent_is_taken_as_the_page_with_the_url_as_its_base(service):

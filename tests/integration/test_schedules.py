@@ -89,7 +89,11 @@ def test_schedules_are_listed_with_total_and_links(running, stranger):
         ({"job": {"urls": ["http://a/", "x"]}}, ["job", "urls", 1], "absolute URL"),
         ({"job": {**JOB, "config": {"max_page": 5}}}, ["job", "config", "max_page"], "not permitted"),
         ({"job": {**JOB, "selectors": {"t": "h1::nope"}}}, ["job", "selectors", "t"], "'t'"),
-        ({"job": {**JOB, "engine": "scrapy"}}, ["job", "engine"], "scrapy"),
+        (
+            {"job": {**JOB, "engine": "scrapy", "config": {"scrapy_settings": {"JOBDIR": "x"}}}},
+            ["job", "config", "scrapy_settings", "JOBDIR"],
+            "pause and resume",
+        ),
     ],
 )
 def test_what_cannot_be_used_says_where_and_why(running, url, changes, where, words):

@@ -33,7 +33,8 @@ def assert_one_trace(heard, job_id, roles):
     assert request.name == "POST /api/v1/jobs"
     assert request.facts["http.response.status_code"] == 201
     assert {span.trace for span in slices} == {wake.trace}
-    assert {span.parent for span in slices} == {wake.id}
+    # Within the request itself, where a sweep was before the message.
+    assert {span.parent for span in slices} <= {wake.id, request.id}
     assert {span.parent for span in fetches} == {
         span.id for span in slices if span.facts["scrapemaster.pages"]
     }
@@ -59,6 +60,22 @@ def test_a_job_of_a_fleet_is_one_trace_from_the_request_to_its_fetches(redis_ser
         request = assert_one_trace(heard, job["id"], ["api", "api", "worker", "worker"])
         assert (request.trace, request.parent) == (TRACE, SPAN)
         assert set(heard.paths) == {"/v1/traces"}
+
+
+@pytest.mark.soak
+def test_a_job_whose_message_was_lost_is_in_the_trace_of_its_request_too(redis_server):
+    with (
+        collector() as heard,
+        tree(PAGES) as site,
+        Fleet(redis_server.url, 1, SCRAPEMASTER_OTEL_ENDPOINT=heard.endpoint, **SOON) as fleet,
+    ):
+        redis_server.kill()
+        job = fleet.create(**crawl_order(site))
+        redis_server.start()
+
+        fleet.finished(job["id"])
+
+        assert_one_trace(heard, job["id"], ["api", "api", "worker", "worker"])
 
 
 def test_a_job_of_the_embedded_service_is_one_trace_too():

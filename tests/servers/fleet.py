@@ -54,14 +54,15 @@ class Fleet(Service):
 
     def sign_in(self):
         answer = self.http.post(
-            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=10
+            f"{self.base}/auth/login", data={"username": "admin", "password": PASSWORD}, timeout=60
         )
         answer.raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def add_worker(self):
+    def add_worker(self, **settings):
+        """One more; `settings` are its own."""
         command = ("-m", "scrapemaster.worker.fleet") if self._bare else ("-m", "scrapemaster", "worker")
-        worker = self._spawn(*command)
+        worker = self._spawn(*command, **settings)
         self.workers.append(worker)
         return worker
 
@@ -74,11 +75,11 @@ class Fleet(Service):
         return seen
 
     def seen_workers(self):
-        answer = self.http.get(f"{self.base}/monitoring/workers", timeout=10)
+        answer = self.http.get(f"{self.base}/monitoring/workers", timeout=60)
         return answer.json() if answer.status_code == 200 else []
 
     def system(self):
-        return self.http.get(f"{self.base}/monitoring/system", timeout=10).json()
+        return self.http.get(f"{self.base}/monitoring/system", timeout=60).json()
 
     def processes(self):
         """The pids of every process of the fleet."""
@@ -98,7 +99,7 @@ class Fleet(Service):
         for process in (*self.workers, self._process):
             if process is not None:
                 try:
-                    process.wait(timeout=15)
+                    process.wait(timeout=90)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     raise
@@ -108,7 +109,7 @@ class Fleet(Service):
                             pipe.close()
         self._temporary.cleanup()
 
-    def _spawn(self, *arguments):
+    def _spawn(self, *arguments, **settings):
         pipe = subprocess.PIPE if self._bare and "scrapemaster.worker.fleet" in arguments else None
         return subprocess.Popen(
             [sys.executable, *arguments],
@@ -123,6 +124,7 @@ class Fleet(Service):
                 "SCRAPEMASTER_RATE_LIMIT": "off",
                 "SCRAPEMASTER_REGISTER_LIMIT": "off",
                 **self.settings,
+                **settings,
             },
         )
 

@@ -41,12 +41,12 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
         )
         end = time.monotonic() + 15
-        while b"+PONG" not in self._say(b"PING") and b"NOAUTH" not in self._say(b"PING"):
+        while b"+PONG" not in self.say(b"PING") and b"NOAUTH" not in self.say(b"PING"):
             assert time.monotonic() < end, "redis-server did not start"
             time.sleep(0.02)
 
     def flush(self):
-        assert b"+OK" in self._say(b"FLUSHALL")
+        assert b"+OK" in self.say(b"FLUSHALL")
 
     def kill(self):
         self._process.kill()
@@ -68,11 +68,12 @@ class RedisServer:
             self.kill()
         self._folder.cleanup()
 
-    def _say(self, command):
+    def say(self, command):
+        """Send a command; the beginning of the answer, which is empty where there is none."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
                 connection.sendall(command + b"\r\n")
-                return connection.recv(100)
+                return connection.recv(4_096)
         except OSError:
             return b""
 
@@ -85,6 +86,7 @@ def sentinel(server, password=None):
         config = Path(folder) / "sentinel.conf"
         config.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor shop 127.0.0.1 {server.port} 1\n"
+            "sentinel down-after-milliseconds shop 2000\nsentinel failover-timeout shop 10000\n"
             + (f"sentinel auth-pass shop {password}\n" if password else "")
         )
         process = subprocess.Popen([program(), str(config), "--sentinel"], stdout=subprocess.DEVNULL)

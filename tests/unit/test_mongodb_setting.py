@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from scrapemaster.bootstrap import open_store
 from scrapemaster.domain.errors import InvalidSetting, MissingExtra
 from scrapemaster.settings import load_settings, settings_environment
+from scrapemaster.stores import open_store
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from scrapemaster import __version__
+from scrapemaster.api.basic import SignIns
 from scrapemaster.api.docs import install_docs
 from scrapemaster.api.errors import install_error_handlers
 from scrapemaster.api.headers import SecurityHeaders
@@ -28,9 +29,11 @@ from scrapemaster.api.routers import (
     jobs,
     lists,
     monitoring,
+    projects,
     proxies,
     results,
     schedules,
+    scrapyd,
     users,
     webhooks,
 )
@@ -63,6 +66,8 @@ _TAGS = [
     {"name": "artefacts", "description": "Screenshots and PDFs that a browser made of pages."},
     {"name": "webhooks", "description": "Being told what happens to jobs: signed, retried, logged."},
     {"name": "schedules", "description": "Jobs ordered again and again."},
+    {"name": "projects", "description": "Scrapy projects, whose spiders jobs may run."},
+    {"name": "scrapyd", "description": "Scrapyd's JSON API, for its clients."},
     {"name": "proxies", "description": "The proxy pool; for admins."},
     {"name": "monitoring", "description": "Figures and health."},
     {"name": "health", "description": "For supervisors and load balancers."},
@@ -96,6 +101,7 @@ def create_app(services: ServiceApp) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
+    app.state.sign_ins = SignIns()
     routers = (
         accounts,
         api_keys,
@@ -110,11 +116,14 @@ def create_app(services: ServiceApp) -> FastAPI:
         artefacts,
         schedules,
         webhooks,
+        projects,
         proxies,
         monitoring,
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
+    app.include_router(scrapyd.router)
+    app.include_router(scrapyd.double_slashed())
     app.include_router(health.router)
     install_docs(app)
     install_error_handlers(app)

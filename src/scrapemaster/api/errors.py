@@ -22,6 +22,7 @@ from scrapemaster.domain.errors import (
     RedisUnavailable,
     StoreBroken,
     StoreError,
+    StoreFull,
     TooMany,
     UserError,
 )
@@ -69,9 +70,12 @@ async def _user_error(request: Request, error: Exception) -> Response:
 
 async def _store_error(request: Request, error: Exception) -> Response:
     log.error("store.failed", path=request.url.path, error=str(error))
-    wait = 30 if isinstance(error, StoreBroken) else 1
+    wait = 30 if isinstance(error, StoreBroken | StoreFull) else 1
+    detail = "The store cannot be used now; try again later"
+    if isinstance(error, StoreFull):
+        detail = "There is no space left where the store is: nothing was changed; whoever runs the service must make room"
     return JSONResponse(
-        {"detail": "The store cannot be used now; try again later", "type": "store_unavailable"},
+        {"detail": detail, "type": "store_unavailable"},
         503,
         {"Retry-After": str(wait)},
     )

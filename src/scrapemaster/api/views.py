@@ -76,6 +76,7 @@ def preview_view(preview: Preview) -> dict[str, Any]:
         "url": preview.url,
         "status": preview.status,
         "engine": preview.engine,
+        "engine_reason": preview.reason,
         "timing": {"fetch": round(preview.fetch_seconds, 4), "extract": round(preview.extract_seconds, 4)},
         "items": list(preview.items),
         "items_total": preview.items_total,

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from scrapemaster.bootstrap import move_to_mongodb
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import move_to_mongodb
 
 _SQLITE = "sqlite://"
 #: The database in a data folder.

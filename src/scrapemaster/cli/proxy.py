@@ -10,12 +10,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from scrapemaster.bootstrap import build_proxy_service, open_store
+from scrapemaster.bootstrap import build_proxy_service
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.ids import ProxyId
 from scrapemaster.domain.proxy import masked
 from scrapemaster.services.proxies import PooledProxy, ProxyService
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import open_store
 
 app = typer.Typer(help="Manage the proxy pool; the service may be running.", no_args_is_help=True)
 

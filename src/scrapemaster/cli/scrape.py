@@ -38,6 +38,7 @@ class CliEngine(StrEnum):
 
     AUTO = "auto"
     HTTP = "http"
+    SCRAPY = "scrapy"
     BROWSER = "browser"
     PLAYWRIGHT = "playwright"
 
@@ -62,10 +63,16 @@ def scrape_command(
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Pages in work at once.")] = 8,
     delay: Annotated[float, typer.Option(min=0, help="Seconds between requests to a host.")] = 0.0,
     engine: Annotated[
-        CliEngine, typer.Option(help="Who fetches; browser runs the pages' scripts.")
+        CliEngine,
+        typer.Option(
+            help="Who fetches; browser runs the pages' scripts, auto where they need it, scrapy has Scrapy around them."
+        ),
     ] = CliEngine.AUTO,
     wait_for: Annotated[
-        str | None, typer.Option(help="With --engine browser: wait until this selector matches.")
+        str | None,
+        typer.Option(
+            help="With --engine browser or auto: render every page, and wait until this selector matches."
+        ),
     ] = None,
     ignore_robots: Annotated[bool, typer.Option("--ignore-robots", help="Do not obey robots.txt.")] = False,
     allow: Annotated[
@@ -81,8 +88,8 @@ def scrape_command(
     if output is not None and output.suffix not in _SUFFIXES:
         raise InvalidInput(f"-o {output}: the file must end in {', '.join(_SUFFIXES)}")
     name = EngineName.BROWSER if engine is CliEngine.PLAYWRIGHT else EngineName(engine)
-    if wait_for is not None and name is not EngineName.BROWSER:
-        raise InvalidInput("--wait-for says nothing without --engine browser")
+    if wait_for is not None and name not in {EngineName.BROWSER, EngineName.AUTO}:
+        raise InvalidInput("--wait-for says nothing without --engine browser or --engine auto")
     config = JobConfig(
         max_pages=max_pages or 0,
         follow_links=follow,
@@ -145,10 +152,9 @@ def figures_of(job: Job) -> str:
     # A job that is over has no present rate: show what it came to.
     rate = job.rate if job.finished_at is None else counters.fetched / max(job.run_seconds(0), 0.001)
     left = "" if eta is None else f" · {eta:.0f} s left"
-    return (
-        f"{counters.fetched} pages · {counters.items} items · {rate:.0f} pages/s · "
-        f"{counters.failed} errors{left}"
-    )
+    rendered = sum(job.choices.of("browser").values())
+    pages = f"{counters.fetched} pages" + (f" ({rendered} rendered)" if rendered else "")
+    return f"{pages} · {counters.items} items · {rate:.0f} pages/s · {counters.failed} errors{left}"
 
 
 async def _write(crawl: Crawl, output: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from scrapemaster.bootstrap import AccountsApp, build_accounts, open_store
+from scrapemaster.bootstrap import AccountsApp, build_accounts
 from scrapemaster.domain.user import Role, User
 from scrapemaster.settings import load_settings
+from scrapemaster.stores import open_store
 
 app = typer.Typer(help="Manage accounts; the service may be running.", no_args_is_help=True)
 

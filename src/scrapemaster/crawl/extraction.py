@@ -39,9 +39,7 @@ def work_on(plan: Plan, body: bytes, url: str, content_type: str, *, links: bool
         encoded = encode_item(item)
         size += len(encoded)
         if size > MAX_PAGE_ITEMS_BYTES:
-            raise GiveUpPage(
-                "item_too_large", f"the page's items have more than {MAX_PAGE_ITEMS_BYTES:,} bytes together"
-            )
+            raise too_large()
         items.append(encoded)
     found = document.links() if links else ()
     return Found(
@@ -51,6 +49,13 @@ def work_on(plan: Plan, body: bytes, url: str, content_type: str, *, links: bool
         document.base_url if links else url,
         list(found[:MAX_PAGE_LINKS]),
         len(found),
+    )
+
+
+def too_large() -> GiveUpPage:
+    """The failure of a page that yields too much."""
+    return GiveUpPage(
+        "item_too_large", f"the page's items have more than {MAX_PAGE_ITEMS_BYTES:,} bytes together"
     )
 
 

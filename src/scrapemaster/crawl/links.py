@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scrapemaster.crawl.scope import Scope, is_trap
-from scrapemaster.domain.request import NewRequest
-from scrapemaster.domain.url import join_url
+from scrapemaster.domain.errors import InvalidUrl
+from scrapemaster.domain.request import NewRequest, bounded_priority
+from scrapemaster.domain.url import join_url, parse_url
 
 #: References remembered before the memory is emptied: some 20 MB.
 _MEMORY = 200_000
@@ -85,3 +86,13 @@ class LinkFinder:
         if self._remembered > _MEMORY:
             self.forget()
         return found
+
+    def admit(self, reference: str, depth: int, priority: int) -> NewRequest | None:
+        """The request for a link that somebody else's code made of a page at `depth`, if the job's rules allow it."""
+        try:
+            url = parse_url(reference)
+        except InvalidUrl:
+            return None
+        if not self.follows_from(depth) or not self.scope.covers(url) or is_trap(url):
+            return None
+        return NewRequest.of(url, depth + 1, bounded_priority(priority), sort_query=self._sort_query)

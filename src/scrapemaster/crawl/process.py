@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
-from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, outcome_of_error
+from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, check_poison, outcome_of_error
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
@@ -26,12 +27,29 @@ _TOO_SLOW = 0.2
 _PASSING = frozenset({"blocked", "challenge"})
 
 
+class Attempt:
+    """What one way of fetching a page brought: the page and what it yields, or the error that it came to; an error may come with both."""
+
+    __slots__ = ("alias", "elapsed", "error", "found", "page")
+
+    def __init__(self) -> None:
+        self.page: Page | None = None
+        self.found: Found | None = None
+        self.alias: bytes | None = None
+        self.error: PageError | None = None
+        self.elapsed = 0.0
+
+
+Ask = Callable[[str], Awaitable[Page]]
+
+
 class PageWork:
     """Fetches and extracts the pages of one run."""
 
-    def __init__(self, run: Run, rng: Random) -> None:
+    def __init__(self, run: Run, rng: Random, clock: Callable[[], float] = time.time) -> None:
         self._run = run
         self._rng = rng
+        self._clock = clock
         config = run.job.config
         self._max_retries = config.max_retries
         self._follow = config.follow_links
@@ -39,47 +57,33 @@ class PageWork:
 
     async def work(self, leased: Leased) -> Outcome:
         """The outcome of one request. Raises only what is a fault of ours."""
-        elapsed = 0.0
+        return await self.outcome(leased, await self.attempt(leased, self._run.source.fetch))
+
+    async def attempt(self, leased: Leased, ask: Ask) -> Attempt:
+        """Fetch a page by `ask`, and extract it."""
+        attempt = Attempt()
         try:
-            if leased.interruptions >= POISON_INTERRUPTIONS:
-                raise GiveUpPage(
-                    "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
-                )
-            page = await self._run.source.fetch(leased.url)
-            elapsed = page.elapsed
-            return await self.outcome_of_page(leased, page)
+            check_poison(leased)
+            page = attempt.page = await ask(leased.url)
+            attempt.elapsed = page.elapsed
+            await self._read(leased, page, attempt)
         except PageError as error:
-            error.elapsed = max(elapsed, error.elapsed)
-            return self.failure(leased, error)
+            attempt.elapsed = error.elapsed = max(attempt.elapsed, error.elapsed)
+            attempt.error = self._what_it_says(leased, error)
+        return attempt
 
-    def failure(self, leased: Leased, error: PageError) -> Outcome:
-        """The outcome of a request that ended in `error`; what the server sent with it may say more."""
-        if error.page is not None and (barrier := barrier_of(error.page, leased.url)) is not None:
-            error = error_of(error.page, barrier)
-        return outcome_of_error(leased, error, max_retries=self._max_retries, now=time.time(), rng=self._rng)
-
-    async def outcome_of_page(self, leased: Leased, page: Page) -> Outcome:
-        """What a fetched page yields: rows and links, or the reason why it is skipped or no page at all."""
+    async def outcome(self, leased: Leased, attempt: Attempt) -> Outcome:
+        """What an attempt comes to: rows and links, or the reason why the page is skipped or no page at all."""
+        page, found = attempt.page, attempt.found
+        if attempt.error is not None:
+            return self.failure(leased, attempt.error)
+        if page is None or found is None:
+            return self.failure(leased, GiveUpPage("internal_error", "there is neither a page nor an error"))
         run = self._run
-        alias = None
-        if page.url != leased.url:
-            mark = fingerprint(page.url, sort_query=self._sort_query)
-            if mark != leased.fingerprint:
-                alias = mark
-            self._check_redirect(leased, page)
-        if (barrier := barrier_of(page, leased.url)) is not None:
-            raise error_of(page, barrier)
-        check_kind(page)
-        follow = self._follow and run.links.follows_from(leased.depth)
-        found = await self._found(leased, page, links=follow)
-        if not found.items and not found.items_failed:
-            barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
-            if barrier is not None:
-                raise error_of(page, barrier)
         if page.captures:
             await run.keeper.keep(run.job, leased, page)
         links: list[NewRequest] = []
-        if follow:
+        if self._follow and run.links.follows_from(leased.depth):
             links = run.links.find(found.base_url, found.links, leased.depth)
             run.links_cut += found.links_seen - len(found.links)
         return Outcome(
@@ -88,14 +92,50 @@ class PageWork:
             url=page.url,
             items=found.items,
             links=links,
-            alias=alias,
+            alias=attempt.alias,
             status=page.status,
             items_failed=found.items_failed,
             body_bytes=len(page.body),
             fetched_at=page.fetched_at,
-            elapsed=page.elapsed,
+            elapsed=attempt.elapsed,
             fill=found.fill,
         )
+
+    def failure(self, leased: Leased, error: PageError) -> Outcome:
+        """The outcome of a request that ended in `error`."""
+        return outcome_of_error(
+            leased, error, max_retries=self._max_retries, now=self._clock(), rng=self._rng
+        )
+
+    def may_retry(self, leased: Leased, error: PageError) -> bool:
+        """Whether a request that ended in `error` is tried again."""
+        return isinstance(error, RetryPage) and leased.attempts < self._max_retries
+
+    @staticmethod
+    def _what_it_says(leased: Leased, error: PageError) -> PageError:
+        """The error, or what the page says that the server sent with it."""
+        if error.page is None or (barrier := barrier_of(error.page, leased.url)) is None:
+            return error
+        said = error_of(error.page, barrier)
+        said.elapsed = error.elapsed
+        return said
+
+    async def _read(self, leased: Leased, page: Page, attempt: Attempt) -> None:
+        """Extract a fetched page; raises `PageError` for what is no page. What it yields may be there even so."""
+        if page.url != leased.url:
+            mark = fingerprint(page.url, sort_query=self._sort_query)
+            if mark != leased.fingerprint:
+                attempt.alias = mark
+            self._check_redirect(leased, page)
+        if (barrier := barrier_of(page, leased.url)) is not None:
+            raise error_of(page, barrier)
+        check_kind(page)
+        follow = self._follow and self._run.links.follows_from(leased.depth)
+        found = attempt.found = await self._found(leased, page, links=follow)
+        if not found.items and not found.items_failed:
+            barrier = barrier_of(page, leased.url, thorough=True) or shell_of(page)
+            if barrier is not None:
+                raise error_of(page, barrier)
 
     async def _found(self, leased: Leased, page: Page, *, links: bool) -> Found:
         """Extract here what is certain to be quick, and the rest where it can be ended."""

@@ -8,9 +8,11 @@ from scrapemaster.crawl.isolated_messages import PlanSpec, pack
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.links import LinkFinder
+from scrapemaster.crawl.lore import Lore
 from scrapemaster.crawl.rate import RateMeter
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.scope import Scope
+from scrapemaster.domain.escalation import Reason
 from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.url import host_of
@@ -22,7 +24,8 @@ class Run:
     """A job's compiled plan, page source, link memory and rates. All of it can be made anew.
 
     `isolated`: the job's pages are extracted in processes of their own from now on. `links_cut` are links left out of pages
-    with too many of them. `waited_for`: why pages were put back of late. `meter` measures this process's pages, `pace` the whole
+    with too many of them. `waited_for`: why pages were put back of late. `lore`: what the `auto` engine learnt;
+    `missed`: a page that it could not render, why it would have, and why it could not. `meter` measures this process's pages, `pace` the whole
     job's.
     """
 
@@ -43,6 +46,8 @@ class Run:
         self.isolated = self.plan.slow
         self.links_cut = 0
         self.waited_for = ""
+        self.lore = Lore(job)
+        self.missed: tuple[str, Reason, str] | None = None
         self.warned: set[str] = set()
         self.links = LinkFinder(scope, config.max_depth, sort_query=config.sort_query)
         self.meter = RateMeter()
@@ -52,6 +57,7 @@ class Run:
     def heed(self, job: Job) -> None:
         """Take over what other slices wrote into the job."""
         self.job = job
+        self.lore.heed(job.choices)
         scope = self.links.scope
         for host in job.scope_hosts:
             if not scope.covers_host(host):

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from random import Random
 
 import structlog
 
-from scrapemaster.crawl.extraction import MAX_PAGE_LINKS
+from scrapemaster.crawl.debts import Debts
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.sample import FetchSample
 from scrapemaster.crawl.slice import Slice
-from scrapemaster.domain.errors import StoreUnavailable, UserError
+from scrapemaster.crawl.warnings import exhausted_error, link_warnings, warnings_of
+from scrapemaster.domain.errors import StoreFull, StoreUnavailable, UserError
 from scrapemaster.domain.events import Event, EventType
 from scrapemaster.domain.ids import JobId, uuid7
 from scrapemaster.domain.job import (
     TERMINAL,
-    Counters,
+    UNFINISHED,
     EngineName,
     Job,
     JobStatus,
@@ -36,6 +37,8 @@ from scrapemaster.domain.url import origin_of
 from scrapemaster.domain.worker import Figures
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
+from scrapemaster.ports.reserve import NoReserve, Reserve
+from scrapemaster.ports.spiders import SpiderRuns
 from scrapemaster.ports.spread import Spread
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.tracing import Fact, NoTracer, Tracer, Work
@@ -100,6 +103,8 @@ class SliceRunner:
 
     `engine_for` gives the engine for the asked name, or raises a `UserError` that says why there is none. `worker` is the name that its
     leases' holders begin with, in a fleet: one that no other worker has. `artefact_bytes` is what the artefacts of one job may have together.
+    `clock` gives epoch seconds, `reserve` is the space on the store's disk that is kept for writing down that there is none. `debts` are leases to be given back.
+    `spiders` runs the jobs of spiders.
     """
 
     def __init__(
@@ -114,6 +119,9 @@ class SliceRunner:
         rng: Random | None = None,
         artefact_bytes: int = 1024**3,
         tracer: Tracer | None = None,
+        clock: Callable[[], float] = time.time,
+        reserve: Reserve | None = None,
+        spiders: SpiderRuns | None = None,
     ) -> None:
         self._store = store
         self._engine_for = engine_for
@@ -124,6 +132,10 @@ class SliceRunner:
         self._rng = rng or Random()  # noqa: S311 -- jitter, not secrets
         self._keeper = Keeper(store, artefact_bytes)
         self._tracer = tracer or NoTracer()
+        self._clock = clock
+        self._reserve = reserve or NoReserve()
+        self.debts = Debts(store.frontier)
+        self._spiders = spiders
         self._runs = Runs()
         self.figures = Figures()
         self._slices: dict[JobId, Slice] = {}
@@ -160,6 +172,8 @@ class SliceRunner:
         seat = Seat(number, spread, order)
         try:
             return await self._run(job_id, seat, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
+        except StoreFull as error:
+            return await self._rest(job_id, str(error))
         except StoreUnavailable as error:
             log.warning("slice.store_unavailable", job_id=job_id, error=str(error))
             return 1.0
@@ -169,13 +183,15 @@ class SliceRunner:
     def stop(self) -> None:
         """End all slices at once, and start no more."""
         self._stopping = True
+        if self._spiders is not None:
+            self._spiders.stop()
         for part in self._slices.values():
             part.stop()
 
     @property
     def slices(self) -> int:
-        """How many slices are under way."""
-        return len(self._slices)
+        """How many slices are under way, the runs of spiders among them."""
+        return len(self._slices) + (self._spiders.running if self._spiders else 0)
 
     def pages_per_second(self) -> float:
         """How fast all of them go together."""
@@ -184,12 +200,17 @@ class SliceRunner:
 
     async def close(self) -> None:
         """Free what is kept between slices."""
+        await self.debts.close()
         await self._runs.close()
+        if self._spiders is not None:
+            await self._spiders.close()
 
     async def _run(self, job_id: JobId, seat: Seat, seconds: float) -> float | None:
         job = await self._store.jobs.get(job_id)
         if job is None:
             return None
+        if job.spider is not None:
+            return await self._run_spider(job, seat)
         if job.status is JobStatus.PENDING:
             job = await self._start(job)
         if job is None or job.status is not JobStatus.RUNNING:
@@ -198,7 +219,14 @@ class SliceRunner:
             return None
         run = self._runs.take(job_id)
         if run is None:
-            run = self._open(job, self._engine_for(job.engine))
+            try:
+                run = self._open(job, self._engine_for(job.engine))
+            except UserError as error:  # what was allowed, or installed, when it began is not any more
+                await self._end(job.id, JobStatus.FAILED, StopReason.INTERNAL_ERROR, str(error))
+                return None
+        if seat.order is None:
+            # Who queued it knew nothing of who ordered it.
+            seat = replace(seat, order=job.traceparent)
         run.heed(job)
         try:
             again = await self._slice(job, run, seat, seconds)
@@ -210,6 +238,12 @@ class SliceRunner:
         else:
             await self._runs.put_back(job_id, run)
         return again
+
+    async def _run_spider(self, job: Job, seat: Seat) -> float | None:
+        """A spider runs in one place, for as long as it takes."""
+        if job.status not in UNFINISHED or seat.number or self._spiders is None:
+            return None
+        return await self._spiders.run(job, self._poked[job.id])
 
     def _open(self, job: Job, engine: Engine) -> Run:
         return Run(job, engine, self._isolation, self._recorder, self._keeper)
@@ -228,7 +262,7 @@ class SliceRunner:
         started = await self._store.jobs.transition(
             job.id,
             JobStatus.RUNNING,
-            now=time.time(),
+            now=self._clock(),
             only_from=JobStatus.PENDING,  # a user may have paused it since
             engine_used=engine.name,
         )
@@ -257,7 +291,7 @@ class SliceRunner:
             await self._store.frontier.add(job.id, requests)
 
     async def _slice(self, job: Job, run: Run, seat: Seat, seconds: float) -> float | None:
-        now = time.time()
+        now = self._clock()
         left = None
         if job.config.max_duration is not None:
             left = job.config.max_duration - job.run_seconds(now)
@@ -286,6 +320,7 @@ class SliceRunner:
                     span.tell({"scrapemaster.pages": part.pages, "scrapemaster.rows": part.rows})
                     if part.lost:
                         span.fail("lease_lost")
+        self._reserve.keep()
         self._tell(EventType.JOB_PROGRESS, job.id)
         if warnings := link_warnings(run):
             await self._warn_once(run, warnings)
@@ -303,6 +338,7 @@ class SliceRunner:
             self.figures,
             shared=seat.spread is not None,
             sample=sample,
+            clock=self._clock,
         )
 
     async def _work(self, run: Run, part: Slice, seat: Seat, left: float | None) -> None:
@@ -314,6 +350,9 @@ class SliceRunner:
         run.pace.restart(time.monotonic())
         try:
             await part.work()
+        except StoreUnavailable:
+            self.debts.add(job_id, part.holder)
+            raise
         finally:
             del self._slices[job_id]
             watch.cancel()
@@ -366,7 +405,7 @@ class SliceRunner:
             return None
         if current.status is not JobStatus.RUNNING:
             return None
-        now = time.time()
+        now = self._clock()
         limit = job.config.max_duration
         if limit is not None and current.run_seconds(now) >= limit:
             await self._end(job.id, JobStatus.COMPLETED, StopReason.MAX_DURATION)
@@ -397,6 +436,20 @@ class SliceRunner:
             error = exhausted_error(reasons)
         return await self._end(job.id, status, reason, error, if_idle=True)
 
+    async def _rest(self, job_id: JobId, error: str) -> float | None:
+        """Pause a job for which the store has no space, so that it does not fetch what cannot be kept; returns as `run` does."""
+        log.error("job.paused", job_id=job_id, error=error)
+        self._reserve.give()
+        try:
+            paused = await self._store.jobs.transition(
+                job_id, JobStatus.PAUSED, now=self._clock(), error=error
+            )
+        except StoreUnavailable:
+            return 1.0
+        if paused is not None:
+            self._tell(EventType.JOB_PAUSED, job_id)
+        return None
+
     async def _quality(self, job: Job, status: JobStatus) -> list[str]:
         """What the user should know of the data of a job that completes."""
         if status is not JobStatus.COMPLETED or job.config.incremental:
@@ -422,7 +475,7 @@ class SliceRunner:
         if_idle: bool = False,
     ) -> bool:
         ended = await self._store.jobs.transition(
-            job_id, status, now=time.time(), if_idle=if_idle, stop_reason=reason, error=error
+            job_id, status, now=self._clock(), if_idle=if_idle, stop_reason=reason, error=error
         )
         if ended is not None:
             log.info("job.ended", job_id=job_id, status=str(status), stop_reason=str(reason))
@@ -430,44 +483,7 @@ class SliceRunner:
         return ended is not None
 
     def _tell(self, event: EventType, job_id: JobId) -> None:
-        self._events.publish(Event(event, job_id, time.time()))
-
-
-def warnings_of(counters: Counters, status: JobStatus) -> list[str]:
-    """What the user should know of a job that ended."""
-    warnings = []
-    if status is JobStatus.COMPLETED and counters.items == 0 and not counters.unchanged:
-        warnings.append(
-            f"{counters.fetched} pages were fetched and no item was found: check the selectors against the page"
-        )
-    if counters.items_failed:
-        warnings.append(f"{counters.items_failed} items were dropped because a required field had no value")
-    if status is JobStatus.COMPLETED and counters.failed:
-        warnings.append(f"{counters.failed} pages failed; see the job's errors")
-    return warnings
-
-
-def exhausted_error(reasons: Mapping[str, int]) -> str:
-    """Why a job ended for want of proxies."""
-    return (
-        f"{reasons['proxies_exhausted']} pages could not be fetched because all proxies that the job may use are banned, resting or "
-        "dead; the job's errors say which, and until when; retry the job then, or add proxies to the pool"
-    )
-
-
-def link_warnings(run: Run) -> list[str]:
-    """What the user should know of links that were left out, and of waiting: said once, as soon as it happens."""
-    warnings = []
-    if run.links.trap is not None:
-        warnings.append(
-            "links were not followed because they look endless (too long, repeating paths or parameters), the first: "
-            + run.links.trap[:300]
-        )
-    if run.links_cut:
-        warnings.append(f"of pages with more than {MAX_PAGE_LINKS:,} links only so many were followed")
-    if run.waited_for:
-        warnings.append(f"the job had to wait for proxies, the first time because {run.waited_for}")
-    return warnings
+        self._events.publish(Event(event, job_id, self._clock()))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

@@ -6,19 +6,23 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 from random import Random
 
 import structlog
 
+from scrapemaster.crawl.choosing import ChoosingWork
 from scrapemaster.crawl.process import PageWork
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.sample import FetchSample
+from scrapemaster.crawl.spidering import SpideringWork
 from scrapemaster.domain.errors import GiveUpPage, LeaseLost, PostponePage, StoreUnavailable
 from scrapemaster.domain.job import Counters
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.request import Leased
 from scrapemaster.domain.url import host_of
 from scrapemaster.domain.worker import Figures
+from scrapemaster.ports.engine import RenderingSource, Spidering
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.jobs import JobStore
 
@@ -41,7 +45,8 @@ class Slice:
 
     `stop` ends it at once: fetches under way are cancelled and their leases given back; what is
     extracted is still committed. `width` is how many fetches it may have under way; `shared` says that the job may have
-    other slices, so that its rate is not this one's. `sample` is told of each page, where there is one. `pages` and `rows` are what it committed.
+    other slices, so that its rate is not this one's. `sample` is told of each page, where there is one. `pages` and `rows` are what it committed,
+    `holder` is its name as the holder of leases. `clock` gives epoch seconds.
     """
 
     def __init__(  # noqa: PLR0917 -- built in one place, by name
@@ -57,6 +62,7 @@ class Slice:
         *,
         shared: bool = False,
         sample: FetchSample | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.counters = Counters()
         self.pages = 0
@@ -64,10 +70,12 @@ class Slice:
         self.lost = False
         self._run = run
         self._job = run.job
-        self._holder = holder
+        self.holder = holder
         self._frontier = frontier
         self._jobs = jobs
-        self._work = PageWork(run, rng)
+        self._clock = clock
+        self._work = PageWork(run, rng, clock)
+        self._worker = _worker_for(run, self._work)
         self._deadline = time.monotonic() + seconds
         self._ready: deque[Leased] = deque()
         self._outcomes: list[Outcome] = []
@@ -171,10 +179,10 @@ class Slice:
             try:
                 if await self._postponed(leased):
                     continue
-                outcome = await self._work.work(leased)
+                outcome = await self._worker.work(leased)
             except PostponePage as postponed:
                 self._run.waited_for = str(postponed)
-                await self._put_back(leased, postponed.until)
+                await self._put_back(leased, postponed.until + self._clock() - time.time())
                 continue
             except Exception as error:  # noqa: BLE001 -- a fault of ours must fail the page, not the job
                 outcome = self._fault(leased, error)
@@ -191,13 +199,13 @@ class Slice:
         ready_at = self._run.source.ready_at(leased.url)
         if ready_at <= self._deadline:
             return False
-        await self._put_back(leased, time.time() + ready_at - time.monotonic())
+        await self._put_back(leased, self._clock() + ready_at - time.monotonic())
         return True
 
     async def _put_back(self, leased: Leased, due_at: float) -> None:
         # Where the store is away, the lease ends by itself: the page must not fail for that, and the lane must not end.
         with contextlib.suppress(StoreUnavailable, LeaseLost):
-            await self._frontier.release(self._job.id, self._holder, [leased.key], due_at=due_at)
+            await self._frontier.release(self._job.id, self.holder, [leased.key], due_at=due_at)
 
     def _fault(self, leased: Leased, error: Exception) -> Outcome:
         log.error("page.fault", job_id=self._job.id, url=leased.url, exc_info=error)
@@ -208,10 +216,10 @@ class Slice:
     async def _lease(self) -> int:
         leased = await self._frontier.lease(
             self._job.id,
-            self._holder,
+            self.holder,
             self._lease_size() - len(self._ready),
             LEASE_SECONDS,
-            now=time.time(),
+            now=self._clock(),
         )
         if leased:
             self._figures.leases += len(leased)
@@ -227,7 +235,7 @@ class Slice:
             if self._run.may_widen:
                 await self._widen(batch)
             rate = (self._run.pace.rate(now) or None) if self._shared else self._run.meter.rate(now)
-            self.counters = await self._frontier.commit(self._job.id, self._holder, batch, rate=rate)
+            self.counters = await self._frontier.commit(self._job.id, self.holder, batch, rate=rate)
             rows_before = self._figures.rows
             self._figures.committed(batch, time.monotonic() - now)
             self.pages += len(batch)
@@ -256,7 +264,9 @@ class Slice:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
-            await self._frontier.renew(self._job.id, self._holder, LEASE_SECONDS, now=time.time())
+            # Where the store is away it is tried again in time for the next lease or commit, and the work goes on.
+            with contextlib.suppress(StoreUnavailable):
+                await self._frontier.renew(self._job.id, self.holder, LEASE_SECONDS, now=self._clock())
 
     async def _wind_up(self) -> None:
         """Commit what was finished, give back the rest."""
@@ -266,4 +276,13 @@ class Slice:
         except LeaseLost:
             self.lost = True
         else:
-            await self._frontier.release(self._job.id, self._holder)
+            await self._frontier.release(self._job.id, self.holder)
+
+
+def _worker_for(run: Run, work: PageWork) -> PageWork | ChoosingWork | SpideringWork:
+    """What works on the run's pages: as its source is, over `work`."""
+    if isinstance(run.source, RenderingSource):
+        return ChoosingWork(run, run.source, work)
+    if isinstance(run.source, Spidering):
+        return SpideringWork(run, run.source, work)
+    return work

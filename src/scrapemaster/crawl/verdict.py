@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from random import Random
 
-from scrapemaster.domain.errors import PageError, RetryPage
+from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import Leased
 from scrapemaster.fetch.backoff import retry_delay
 
 #: Reasons for which a page is not counted as failed: it was left out by rule.
-SKIP_REASONS = frozenset({"robots_denied", "not_html", "download", "duplicate", "offsite_redirect"})
+SKIP_REASONS = frozenset(
+    {
+        "robots_denied",
+        "not_html",
+        "download",
+        "duplicate",
+        "offsite_redirect",
+        "scrapy_ignored",
+        "scrapy_dropped",
+    }
+)
 #: Reasons for which the server of the page was never asked.
 UNASKED_REASONS = frozenset(
-    {"robots_denied", "egress_denied", "poison", "robots_unreachable", "proxies_exhausted"}
+    {"robots_denied", "egress_denied", "poison", "robots_unreachable", "proxies_exhausted", "scrapy_ignored"}
 )
 #: A request whose worker died this often is not tried again.
 POISON_INTERRUPTIONS = 3
+
+
+def check_poison(leased: Leased) -> None:
+    """Raise `GiveUpPage` for a request that workers died on too often."""
+    if leased.interruptions >= POISON_INTERRUPTIONS:
+        raise GiveUpPage(
+            "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
+        )
 
 
 def outcome_of_error(

@@ -19,6 +19,7 @@
     ├── LeaseLost                 another holder works on it: drop the work
     ├── StoreError                the store failed
     │   ├── StoreUnavailable      retry later
+    │   │   └── StoreFull         there is no space: make room first
     │   └── StoreBroken           stop and tell the operator
     └── RedisUnavailable          Redis does not answer: wait, or do without
 
@@ -175,8 +176,12 @@ class StoreUnavailable(StoreError):
     """The store does not answer now; try again."""
 
 
+class StoreFull(StoreUnavailable):
+    """There is no space left where the store is. What was to be written was not; reading goes on."""
+
+
 class StoreBroken(StoreError):
-    """The store cannot be used until a person acts (disk full, corrupt file, newer version)."""
+    """The store cannot be used until a person acts (corrupt file, newer version)."""
 
 
 class RedisUnavailable(ScrapeMasterError):

@@ -14,7 +14,8 @@ class Result:
     """An item as stored and served.
 
     `seq` is its place in the job: 1, 2, 3 … without gaps, in order of commit. `data` is the
-    item's JSON object, encoded. `id` is deterministic: the same page gives the same ids.
+    item's JSON object, encoded. `id` is deterministic: the same page gives the same ids. `way` is the engine that the `auto` engine
+    chose and why, as `browser/script_shell`; None for the other engines.
     """
 
     job_id: JobId
@@ -23,6 +24,7 @@ class Result:
     url: str
     data: bytes
     scraped_at: float
+    way: str | None = None
 
 
 def rows_mark(items: Sequence[bytes]) -> bytes:

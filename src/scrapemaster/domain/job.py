@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scrapemaster.domain.choices import Choices
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId, ScheduleId, UserId
 from scrapemaster.domain.rendering import Rendering
 from scrapemaster.domain.selector import Selector
+from scrapemaster.domain.spider import SpiderOrder
 
 
 class JobStatus(StrEnum):
@@ -125,6 +127,7 @@ class JobConfig:
     formats: Sequence[str] = ("data",)
     incremental: bool = False
     adaptive_throttle: bool | None = None
+    scrapy_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -160,7 +163,7 @@ class Job:
     `scope_hosts` the hosts that a start URL was redirected to. `urls` are normal; `urls_asked` are as the user spelt them, where
     that differs. `retry_of` is the job whose failed pages this one fetches again, `schedule_id` the schedule that ordered it.
     `fill`: in how many of the items each selector had a value,
-    by its dotted name; without those that never had one.
+    by its dotted name; without those that never had one. `choices`: what the `auto` engine chose and learnt. `traceparent` names what ordered it to who traces, where anybody does. `spider`: what runs in the place of an engine.
     """
 
     id: JobId
@@ -195,6 +198,16 @@ class Job:
     retry_of: JobId | None = None
     schedule_id: ScheduleId | None = None
     fill: Mapping[str, int] = field(default_factory=dict)
+    spider: SpiderOrder | None = None
+    choices: Choices = field(default_factory=Choices)
+    traceparent: str | None = None
+
+    @property
+    def fetched_by(self) -> str | None:
+        """Who fetched: the engine, or of `auto` those that pages came from, `http`, `browser` or `http+browser`; None before there is one."""
+        if self.engine_used == EngineName.AUTO:
+            return self.choices.engines
+        return self.engine_used
 
     @property
     def adaptive(self) -> bool:
@@ -211,7 +224,7 @@ class Job:
 
     def eta_seconds(self) -> float | None:
         """Seconds to the end at the present rate; None when that cannot be said."""
-        if self.status is not JobStatus.RUNNING or self.rate <= 0:
+        if self.status is not JobStatus.RUNNING or self.rate <= 0 or self.spider is not None:
             return None
         counters = self.counters
         left = counters.queued + counters.leased
@@ -229,6 +242,11 @@ def progress_of(counters: Counters, max_pages: int, before: float = 0.0) -> floa
     known = min(done + counters.queued + counters.leased, max(max_pages, done))
     ratio = 100.0 * done / known if known else 0.0
     return max(before, min(99.9, int(ratio * 10) / 10))
+
+
+def risen(before: float, percent: float) -> float:
+    """How far a running job is, in percent with one decimal, by one who knows; never less than `before`, never 100."""
+    return max(before, min(99.9, int(percent * 10) / 10))
 
 
 def budget_left(counters: Counters, max_pages: int) -> int:

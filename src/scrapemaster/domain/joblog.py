@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from scrapemaster.domain.choices import Choices
+from scrapemaster.domain.escalation import MEANING, Reason
 from scrapemaster.domain.job import TERMINAL, Job, JobStatus
-from scrapemaster.domain.outcome import Verdict
+from scrapemaster.domain.outcome import Outcome, Verdict
 
 #: Lines kept for each job; when there are more, the oldest go.
 LOG_LINES = 1_000
@@ -36,6 +38,8 @@ class LogEvent(StrEnum):
     PAGES_SKIPPED = "pages_skipped"
     RETRIED = "retried"
     WARNING = "warning"
+    SPIDER = "spider"
+    ENGINE_CHOSEN = "engine_chosen"
     ENDED = "ended"
 
 
@@ -99,7 +103,9 @@ def line_of_transition(source: JobStatus, target: JobStatus, changes: Mapping[st
         level = LogLevel.ERROR if target is JobStatus.FAILED else LogLevel.INFO
         return NewLine(LogEvent.ENDED, message, level)
     if target is JobStatus.PAUSED:
-        return NewLine(LogEvent.PAUSED, "paused")
+        error = changes.get("error")
+        level = LogLevel.ERROR if error else LogLevel.INFO
+        return NewLine(LogEvent.PAUSED, f"paused: {error}" if error else "paused", level)
     if source is JobStatus.PAUSED:
         return NewLine(LogEvent.RESUMED, "resumed")
     engine = changes.get("engine_used")
@@ -118,6 +124,27 @@ def line_of_trouble(trouble: Trouble, before: int) -> NewLine | None:
     pages = "1 page" if total == 1 else f"{total} pages so far"
     detail = f" ({trouble.detail})" if trouble.detail else ""
     return NewLine(event, f"{pages} {what}, {trouble.reason}: {trouble.url}{detail}", level)
+
+
+def lines_of_choices(before: Choices, after: Choices, outcomes: Sequence[Outcome]) -> list[NewLine]:
+    """The lines of a commit: one when the number of pages that were rendered for a reason, or could not be, passes 1, 2, 5, 10 and so on."""
+    lines = []
+    for way, total in after.pages.items():
+        engine, _, why = way.partition("/")
+        if engine != "browser" and why not in {Reason.NO_BROWSER, Reason.RENDER_FAILED}:
+            continue
+        if not passes_milestone(before.pages.get(way, 0), total):
+            continue
+        url = next(
+            (one.request.url for one in reversed(outcomes) if one.took is not None and one.took.way == way),
+            "",
+        )
+        pages = "1 page" if total == 1 else f"{total} pages so far"
+        what = "rendered" if engine == "browser" else "not rendered"
+        level = LogLevel.INFO if engine == "browser" else LogLevel.WARNING
+        message = f"{pages} {what}, {why}: {url} ({MEANING[Reason(why)]})"
+        lines.append(NewLine(LogEvent.ENGINE_CHOSEN, message, level))
+    return lines
 
 
 def passes_milestone(before: int, after: int) -> bool:

@@ -20,6 +20,7 @@ from scrapemaster.domain.proxy_health import Health
 from scrapemaster.domain.rendering import Artefact
 from scrapemaster.domain.schedule import Schedule
 from scrapemaster.domain.series import Point
+from scrapemaster.domain.spider import ProjectVersion
 from scrapemaster.domain.user import User
 from scrapemaster.domain.webhook import Delivery, Endpoint, OutboxEvent
 
@@ -35,6 +36,8 @@ class Kind(StrEnum):
     SCHEDULES = "schedules"
     PROXIES = "proxies"
     PROXY_HEALTH = "figures of proxies"
+    PROJECTS = "Scrapy projects"
+    PROJECT_CHUNKS = "chunks of Scrapy projects"
     ENDPOINTS = "webhook endpoints"
     EVENTS = "webhook events"
     DELIVERIES = "webhook deliveries"
@@ -91,6 +94,16 @@ class MovedHealth:
     proxy: ProxyId
     host: str
     health: Health
+
+
+@dataclass(slots=True, frozen=True)
+class ProjectChunk:
+    """The `part`-th chunk (0, 1, 2 …) of the archive of a version of a project."""
+
+    project: str
+    version: str
+    part: int
+    data: bytes
 
 
 @dataclass(slots=True, frozen=True)
@@ -157,6 +170,7 @@ class MovedRow:
     url: str
     data: bytes
     scraped_at: float
+    way: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -193,6 +207,8 @@ Record = (
     | Schedule
     | Proxy
     | MovedHealth
+    | ProjectVersion
+    | ProjectChunk
     | Endpoint
     | OutboxEvent
     | Delivery

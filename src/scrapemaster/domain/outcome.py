@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scrapemaster.domain.request import Leased, NewRequest
+from scrapemaster.domain.took import Took
 
 
 class Verdict(StrEnum):
@@ -33,7 +34,7 @@ class Outcome:
     both for FAILED, SKIPPED and RETRY. `items_failed`: items dropped as a required field was
     missing. `body_bytes`: size of the body as downloaded and decoded. `elapsed`: seconds spent asking servers.
     `fill`: in how many of the items each selector had a value, by its dotted name; without those that had none.
-    `evidence`: what `reason` was concluded from.
+    `evidence`: what `reason` was concluded from. `took`: what the `auto` engine chose, None for the others.
     """
 
     request: Leased
@@ -53,6 +54,7 @@ class Outcome:
     elapsed: float = 0.0
     fill: Mapping[str, int] = field(default_factory=dict)
     evidence: Mapping[str, str] | None = None
+    took: Took | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -13,6 +13,10 @@ from scrapemaster.domain.ids import ArtefactId, JobId
 BLOCKED_BY_DEFAULT = ("image", "media", "font")
 
 
+#: `wait_until`: as `load`, and then until the page has stopped loading by itself.
+SETTLED = "settled"
+
+
 class ActionType(StrEnum):
     """What can be done on a page."""
 
@@ -59,6 +63,11 @@ class Rendering:
     pdf: bool = False
     width: int = 1_280
     height: int = 720
+
+    @property
+    def demanding(self) -> bool:
+        """Whether it asks for something that only a browser does."""
+        return bool(self.wait_for is not None or self.scroll or self.actions or self.screenshot or self.pdf)
 
 
 class ArtefactKind(StrEnum):

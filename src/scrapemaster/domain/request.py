@@ -22,6 +22,15 @@ class RequestState(StrEnum):
     SKIPPED = "skipped"
 
 
+#: The highest priority, and the lowest below zero: more than anybody needs, and kept by every store.
+MOST_PRIORITY = 1_000_000
+
+
+def bounded_priority(priority: int) -> int:
+    """A priority that somebody else's code chose, within what is allowed."""
+    return max(-MOST_PRIORITY, min(MOST_PRIORITY, priority))
+
+
 def fingerprint(url: str, *, sort_query: bool = False) -> bytes:
     """The identity of a GET of `url` (already normal): 16 bytes, the same for equal spellings."""
     spelling = canonical_url(url, sort_query=sort_query)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from scrapemaster.domain.errors import PageError, RetryPage
-from scrapemaster.domain.job import Job
+from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of
 from scrapemaster.domain.url import host_of
@@ -70,15 +70,23 @@ class BrowserEngine:
             find_chromium(self._rules.executable)
             self._checked = True
 
+    def accept(self, config: JobConfig) -> None:
+        """See `ports.engine.Engine`."""
+
     def open(self, job: Job) -> BrowserPageSource:
         """See `ports.engine.Engine`."""
         throttle = self._adaptive if job.adaptive else self._throttle
         fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._clients)
         way = Way(job.config, fetcher, self._proxies)
-        rules = SiteRules(job.config, way, self._robots)
+        return self.over(job, way, SiteRules(job.config, way, self._robots), throttle)
+
+    def over(
+        self, job: Job, way: Way, rules: SiteRules, throttle: Throttle, *, aside: bool = False
+    ) -> BrowserPageSource:
+        """A page source over sessions and rules that are there already. `aside`: plain requests go to the same hosts."""
         self.pool.join()
         return BrowserPageSource(
-            job, way, rules, self._egress, throttle, pool=self.pool, page_bytes=self._page_bytes
+            job, way, rules, self._egress, throttle, pool=self.pool, page_bytes=self._page_bytes, aside=aside
         )
 
     async def close(self) -> None:
@@ -100,6 +108,7 @@ class BrowserPageSource:
         *,
         pool: Pool,
         page_bytes: int,
+        aside: bool = False,
     ) -> None:
         config = job.config
         self._job_id = job.id
@@ -108,6 +117,7 @@ class BrowserPageSource:
         self._egress = egress
         self._throttle = throttle
         self._adapting = adapts(throttle)
+        self._aside = aside
         self._pool = pool
         self._open = True
         home = home_origins(job.urls)
@@ -179,13 +189,13 @@ class BrowserPageSource:
         """Visit, and tell the throttle that adapts what came of it."""
         if self._adapting is None:
             return await self._visit(url, host, session)
-        began, proxied = time.monotonic(), session.pooled is not None
+        began, indirect = time.monotonic(), self._aside or session.pooled is not None
         try:
             page = await self._visit(url, host, session)
         except PageError as error:
-            self._adapting.told(host, time.monotonic() - began, error, proxied=proxied)
+            self._adapting.told(host, time.monotonic() - began, error, indirect=indirect)
             raise
-        self._adapting.told(host, page.elapsed, proxied=proxied)
+        self._adapting.told(host, page.elapsed, indirect=indirect)
         return page
 
     async def _vet_proxy(self, proxy: Proxy) -> None:

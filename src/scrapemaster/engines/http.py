@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scrapemaster.domain.job import Job
+from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import host_of
 from scrapemaster.engines.way import Way
@@ -40,6 +40,9 @@ class HttpEngine:
     def check(self) -> None:
         """See `ports.engine.Engine`."""
 
+    def accept(self, config: JobConfig) -> None:
+        """See `ports.engine.Engine`."""
+
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
         throttle = self._adaptive if job.adaptive else self._throttle
@@ -53,27 +56,27 @@ class HttpEngine:
 
 
 class HttpPageSource:
-    """One job's pages; see `ports.engine.PageSource`."""
+    """One job's pages; see `ports.engine.PageSource`. What it is made of is there for those who fetch beside it."""
 
     def __init__(self, way: Way, rules: SiteRules, throttle: Throttle) -> None:
-        self._way = way
-        self._rules = rules
-        self._throttle = throttle
+        self.way = way
+        self.rules = rules
+        self.throttle = throttle
 
     async def fetch(self, url: str) -> Page:
         """See `ports.engine.PageSource`."""
-        delay = await self._rules.delay_of(url)
-        allow = self._rules.check if self._rules.respected else None
-        return await self._way.fetch(url, delay=delay, allow=allow)
+        delay = await self.rules.delay_of(url)
+        allow = self.rules.check if self.rules.respected else None
+        return await self.way.fetch(url, delay=delay, allow=allow)
 
     def ready_at(self, url: str) -> float:
         """See `ports.engine.PageSource`."""
         host = host_of(url)
-        return max(self._throttle.ready_at(host, self._rules.known_delay(url)), self._way.ready_at(host))
+        return max(self.throttle.ready_at(host, self.rules.known_delay(url)), self.way.ready_at(host))
 
     async def sitemap_urls(self, url: str, limit: int) -> list[str]:
         """See `ports.engine.PageSource`."""
-        return await self._rules.sitemap_urls(url, limit)
+        return await self.rules.sitemap_urls(url, limit)
 
     async def close(self) -> None:
         """See `ports.engine.PageSource`. Connections belong to the engine's pool, which lets idle ones go."""

@@ -12,6 +12,7 @@ from scrapemaster.engines.rotation import Ask, Rotation
 from scrapemaster.extract.barrier import barrier_of
 from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.proxies import ProxyPool
+from scrapemaster.fetch.session import Session
 from scrapemaster.fetch.sessions import Sessions
 
 _BLOCKS = frozenset({"blocked", "challenge"})
@@ -35,19 +36,29 @@ class Way:
             return await self._rotation.page(
                 url, lambda session: fetcher.fetch(url, session=session, **options)
             )
-        session = fetcher.session
-        try:
-            return await fetcher.fetch(url, session=session, **options)
-        except PageError as error:
-            if error.page is not None and session is fetcher.session and _is_block(error.page, url):
-                fetcher.renew()
-            raise
+        return await self._over_the_one(url, lambda session: fetcher.fetch(url, session=session, **options))
 
     async def drive(self, url: str, ask: Ask) -> Page:
-        """The page that `ask` fetches over the session it is given."""
+        """The page that `ask` fetches over the session it is given. The job's one session is given up when it is blocked."""
         if self._rotation is None:
-            return await ask(self._fetcher.session)
+            return await self._over_the_one(url, ask)
         return await self._rotation.page(url, ask)
+
+    async def _over_the_one(self, url: str, ask: Ask) -> Page:
+        session = self._fetcher.session
+        try:
+            page = await ask(session)
+        except PageError as error:
+            if error.page is not None:
+                self._judge(session, error.page, url)
+            raise
+        self._judge(session, page, url)
+        return page
+
+    def _judge(self, session: Session, page: Page, url: str) -> None:
+        """Give up the job's session if the page is a block or a challenge, whatever its status says, and nobody did so meanwhile."""
+        if session is self._fetcher.session and _is_block(page, url):
+            self._fetcher.renew()
 
     def ready_at(self, host: str) -> float:
         """When (monotonic seconds) a proxy for the host may be looked for; 0.0 if now, or if none is needed."""

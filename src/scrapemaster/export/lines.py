@@ -8,6 +8,7 @@ import orjson
 
 from scrapemaster.domain.item import Result
 from scrapemaster.export.columns import Shape
+from scrapemaster.export.rows import choice_of
 from scrapemaster.export.timestamps import iso, iso_of
 
 
@@ -19,6 +20,7 @@ def record(row: Result, shape: Shape) -> bytes:
             "url": row.url,
             "data": orjson.Fragment(row.data) if shape.whole else shape.of(row),
             "scraped_at": iso(row.scraped_at),
+            **choice_of(row),
         },
         iso_of,
         orjson.OPT_PASSTHROUGH_DATETIME,

@@ -19,6 +19,14 @@ def data_of(row: Result) -> dict[str, Any]:
     return data
 
 
+def choice_of(row: Result) -> dict[str, str]:
+    """The engine that the `auto` engine took for a row's page, and why, as fields; none for the other engines."""
+    if row.way is None:
+        return {}
+    used, _, why = row.way.partition("/")
+    return {"engine_used": used, "engine_reason": why}
+
+
 def flattened(data: dict[str, Any]) -> dict[str, Any]:
     """Nested objects as dotted columns; lists and empty objects stay as they are.
 

@@ -132,23 +132,23 @@ class AdaptiveThrottle:
         return self._inner.ready_at(host, delay)
 
     def told(
-        self, host: str, seconds: float, error: PageError | None = None, *, proxied: bool = False
+        self, host: str, seconds: float, error: PageError | None = None, *, indirect: bool = False
     ) -> None:
         """What came of a request after `seconds`: a response, or `error`.
 
-        `proxied`: it went over the proxy pool, whose proxies are of different speed and fail by themselves: only what the site
-        itself says counts.
+        `indirect`: it went over the proxy pool, whose proxies are of different speed and fail by themselves, or was the rendering of a page
+        among plain requests, which takes its own time: only what the site itself says counts.
         """
         line = self._lines.get(host)
         if line is None:
             return
         now = time.monotonic()
         if error is not None and (
-            error.status in _TROUBLE_STATUS or (error.reason in _TROUBLES and not proxied)
+            error.status in _TROUBLE_STATUS or (error.reason in _TROUBLES and not indirect)
         ):
             line.aimd.troubled(now, seconds)
         elif error is None or error.status is not None:
-            line.aimd.answered(now, None if proxied else seconds)
+            line.aimd.answered(now, None if indirect else seconds)
 
     def limit(self, host: str) -> int:
         """How many requests the host may have under way now."""

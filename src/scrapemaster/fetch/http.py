@@ -114,12 +114,16 @@ class HttpFetcher:
         truncate: bool = False,
         allow: Any = None,
         session: Session | None = None,
+        headers: Mapping[str, str] | None = None,
+        cookies: bool = True,
     ) -> Page:
         """Fetch a page; see `ports.engine.PageSource.fetch`. Any end but a 2xx page is raised.
 
         `delay`: seconds the host is left alone after this. `allow(url)`, awaited, may refuse a redirect's target by raising.
-        `session`: the one to use; the job's own if None.
+        `session`: the one to use; the job's own if None. `headers` go to this URL's origin over the job's own, and the harmless ones of
+        them wherever it redirects to. Without `cookies` none are sent or kept.
         """
+        origin = origin_of(url)
         session = session or self.session
         if session.pooled is None and is_pool(self._config.proxy):
             raise GiveUpPage("proxies_exhausted", "this process has no proxy pool")
@@ -135,7 +139,12 @@ class HttpFetcher:
             try:
                 async with asyncio.timeout(left):
                     found = await self._hop(
-                        url, session, site, limit or self._config.max_body_bytes, truncate=truncate
+                        url,
+                        site,
+                        self._options(url, site, session if cookies else None, headers, origin),
+                        limit or self._config.max_body_bytes,
+                        session,
+                        truncate=truncate,
                     )
             except TimeoutError:
                 late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
@@ -146,7 +155,7 @@ class HttpFetcher:
                 self._throttle.release(site.host)
             took = time.monotonic() - started
             if self._adapting is not None:
-                self._adapting.told(site.host, took, proxied=session.pooled is not None)
+                self._adapting.told(site.host, took, indirect=session.pooled is not None)
             spent += took
             if isinstance(found, str):
                 redirects.append(url)
@@ -171,17 +180,25 @@ class HttpFetcher:
         took = time.monotonic() - started
         error.elapsed = spent + took
         if self._adapting is not None:
-            self._adapting.told(host, took, error, proxied=session.pooled is not None)
+            self._adapting.told(host, took, error, indirect=session.pooled is not None)
         return error
 
-    async def _hop(
-        self, url: str, session: Session, site: Site, limit: int, *, truncate: bool
-    ) -> str | tuple[int, LazyHeaders, bytes]:
-        """One request: the URL it redirects to, or a 2xx response."""
-        options: dict[str, Any] = {"cookie_provider": session.jar}
+    def _options(
+        self, url: str, site: Site, session: Session | None, extra: Mapping[str, str] | None, origin: str
+    ) -> dict[str, Any]:
+        """What a request is sent with; cookies where there is a session. `extra` headers are meant for `origin`."""
+        options: dict[str, Any] = {} if session is None else {"cookie_provider": session.jar}
         headers = self._secret_headers if site.secrets else self._open_headers
+        if extra:
+            headers = _over(headers, extra if origin_of(url) == origin else harmless(extra))
         if headers:
             options["headers"] = headers
+        return options
+
+    async def _hop(
+        self, url: str, site: Site, options: dict[str, Any], limit: int, session: Session, *, truncate: bool
+    ) -> str | tuple[int, LazyHeaders, bytes]:
+        """One request: the URL it redirects to, or a 2xx response."""
         with translated():
             response = await self._pool.client(site.spec).get(url, **options)
             self._check_address(response, site)
@@ -271,6 +288,12 @@ def home_origins(urls: Iterable[str]) -> set[str]:
     """The origins that a job's secret headers and cookies are meant for: its URLs', and the same over https."""
     origins = {origin_of(url) for url in urls}
     return origins | {_upgraded(origin) for origin in origins}
+
+
+def _over(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Headers with others in the place of those of the same name."""
+    named = {name.lower() for name in others}
+    return {**{name: text for name, text in headers.items() if name.lower() not in named}, **others}
 
 
 def harmless(headers: Mapping[str, str]) -> dict[str, str]:

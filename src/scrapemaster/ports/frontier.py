@@ -48,6 +48,7 @@ class Frontier(Protocol):
         outcomes: Sequence[Outcome],
         *,
         rate: float | None = None,
+        progress: float | None = None,
     ) -> Counters:
         """Write outcomes: rows, discovered requests, marks and counters, all or nothing.
 
@@ -55,7 +56,8 @@ class Frontier(Protocol):
         by `holder`, or when the job is gone or over. Rows get the next `seq` numbers in order of
         `outcomes`. Of a job with `config.incremental`, a page that yields the very rows that it yielded in the run
         the job is compared with (see `JobStore.add`) brings no rows, and counts as `unchanged`. A RETRY puts the request back, due at its `retry_at`, with `attempts` one higher. `Outcome.alias`
-        is handled as its docstring says. The job's `progress` and `rate` are brought up to date. Returns the
+        is handled as its docstring says. The job's `progress` and `rate` are brought up to date; `progress` (percent) is
+        what is known of it beside the counters, if anything is. Returns the
         job's counters after the commit, which are durable when this returns.
         """
 

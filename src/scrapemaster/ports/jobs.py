@@ -16,7 +16,8 @@ from scrapemaster.domain.request import NewRequest
 class JobQuery:
     """Which jobs to list.
 
-    `owner` None means everybody's; `schedule` is the one that ordered them; `text` is looked for in name and URLs, case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
+    `owner` None means everybody's; `schedule` is the one that ordered them; `project` is the one whose
+    spiders they run, an empty name any; `text` is looked for in name and URLs, case-insensitively and literally. `sort` is a field name of `SORTABLE`, with `-` in front for descending.
     """
 
     owner: UserId | None = None
@@ -25,6 +26,7 @@ class JobQuery:
     priority: Priority | None = None
     tag: str | None = None
     schedule: ScheduleId | None = None
+    project: str | None = None
     text: str | None = None
     sort: str = "-created_at"
     skip: int = 0

@@ -9,6 +9,7 @@ from scrapemaster.ports.artefacts import ArtefactStore
 from scrapemaster.ports.frontier import Frontier
 from scrapemaster.ports.joblog import JobLog
 from scrapemaster.ports.jobs import JobStore
+from scrapemaster.ports.projects import ProjectStore
 from scrapemaster.ports.proxies import ProxyStore
 from scrapemaster.ports.results import ResultStore
 from scrapemaster.ports.schedules import ScheduleStore
@@ -75,11 +76,19 @@ class Store(Protocol):
         """The proxy pool."""
         ...
 
+    @property
+    def projects(self) -> ProjectStore:
+        """Uploaded Scrapy projects."""
+        ...
+
     async def open(self) -> None:
         """Connect and bring the schema up to date; a newer schema is refused with `StoreBroken`."""
 
     async def close(self) -> None:
         """Finish what was begun and disconnect; twice is no error."""
+
+    async def now(self) -> float:
+        """Epoch seconds by the one clock that all who have the store open, on whatever machine, can read."""
 
     async def ping(self) -> None:
         """Return if the store answers; raise a `StoreError` if not."""

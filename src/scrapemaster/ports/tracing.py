@@ -48,6 +48,10 @@ class Span(Protocol):
 class Tracer(Protocol):
     """Follows an order from the API through the queue to slices and fetches."""
 
+    @property
+    def traceparent(self) -> str | None:
+        """Names the span that is under way here to other processes; None when there is none."""
+
     def span(
         self,
         work: Work,
@@ -84,6 +88,8 @@ class _NoSpan:
 
 class NoTracer:
     """For those who collect no traces; see `Tracer`."""
+
+    traceparent = None
 
     def span(
         self,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from docket import Docket, Perpetual, Worker
@@ -42,6 +42,8 @@ _ANSWER = 1.0
 #: in step, one worker would be first for every task of another.
 _WAIT = timedelta(milliseconds=170)
 _TICK = timedelta(milliseconds=110)
+#: Seconds from now beyond which no slice is ever parked: twice the longest rest of a job.
+_LATEST = 60.0
 _TASK = "slice"
 _KEEP_ENDED = timedelta(minutes=1)
 
@@ -212,9 +214,8 @@ class FleetWorker(FleetQueue):
                 async with asyncio.timeout(10 * _ANSWER):
                     for priority, docket in self._dockets.items():
                         await self._queue_all(docket, [job_id for job_id, of in unfinished if of is priority])
-                        async with docket.redis() as redis, redis.pipeline(transaction=False) as pipeline:
-                            pipeline.xlen(docket.stream_key)
-                            (self._depth[priority],) = await pipeline.execute()
+                        async with docket.redis() as redis:
+                            self._depth[priority] = await redis.xlen(docket.stream_key)
                 said = False
             except Exception as error:  # noqa: BLE001 -- the sweep must outlive every fault
                 if not said:
@@ -226,6 +227,19 @@ class FleetWorker(FleetQueue):
             await docket.add_many(
                 docket.call(_TASK, key=key_of(job_id, 0))(*arguments_of(job_id, 0)) for job_id in jobs
             )
+            await self._bring_forward(docket, jobs)
+
+    async def _bring_forward(self, docket: Docket, jobs: list[JobId]) -> None:
+        """Have those run now whose time was set by a worker with a clock that is far ahead; by Redis's clock, as ours may be the wrong one."""
+        keys = [key_of(job_id, 0) for job_id in jobs]
+        async with docket.redis() as client:
+            redis: Any = client  # docket declares no more of it than it uses
+            (seconds, _), times = await redis.time(), await redis.zmscore(docket.queue_key, keys)
+        for job_id, key, at in zip(jobs, keys, times, strict=True):
+            if at is not None and at > seconds + _LATEST:
+                await docket.replace(_TASK, datetime.fromtimestamp(seconds, UTC), key)(
+                    *arguments_of(job_id, 0)
+                )
 
     def _task_for(self, priority: Priority) -> Callable[..., Awaitable[None]]:
         async def slice_(

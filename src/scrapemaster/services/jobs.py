@@ -27,9 +27,11 @@ from scrapemaster.domain.job import (
 )
 from scrapemaster.domain.joblog import LogLine
 from scrapemaster.domain.outcome import FailedPage
-from scrapemaster.domain.proxy import checked_choice
+from scrapemaster.domain.proxy import checked_choice, is_pool
 from scrapemaster.domain.request import NewRequest
+from scrapemaster.domain.scrapy_settings import applied
 from scrapemaster.domain.series import Point, thinned
+from scrapemaster.domain.spider import SpiderOrder
 from scrapemaster.domain.url import host_of, parse_url
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
@@ -38,9 +40,13 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.jobs import JobQuery
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
+from scrapemaster.ports.tracing import NoTracer, Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.services.hooks import JobHook, JobHooks
 from scrapemaster.services.proxies import PoolOrders
+from scrapemaster.services.spider_orders import SpiderOrders
+from scrapemaster.spiders.ending import UNBOUNDED
+from scrapemaster.spiders.root import root_of
 
 #: `max_pages` where the order does not say: of a job that follows links, and of one that does not.
 DEFAULT_PAGES_FOLLOWING = 100
@@ -61,10 +67,13 @@ class JobOrder:
     meta: Mapping[str, Any] = field(default_factory=dict)
     config_asked: Mapping[str, Any] = field(default_factory=dict)
     hook: JobHook | None = None
+    spider: SpiderOrder | None = None
 
 
 def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewRequest]]:
     """The job an order makes, with its first requests; raises `InvalidInput` for what cannot be used."""
+    if order.spider is not None:
+        return _spider_job(order, order.spider, owner, now)
     urls = []
     for index, text in enumerate(order.urls):
         where: tuple[str | int, ...] = ("url",) if len(order.urls) == 1 else ("urls", index)
@@ -85,7 +94,7 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
             "an incremental job is compared with the last one of its name: give it a name",
             ("config", "incremental"),
         )
-    config = _with_identity(config)
+    config = _with_identity(applied(config))
     hosts = config.allowed_domains or [host_of(url) for url in urls]
     LinkFinder(Scope(hosts, config.include, config.exclude), config.max_depth, sort_query=config.sort_query)
     seeds: dict[bytes, NewRequest] = {}
@@ -111,6 +120,35 @@ def job_of(order: JobOrder, owner: UserId, now: float) -> tuple[Job, list[NewReq
         webhook_events=order.hook.events if order.hook else (),
     )
     return job, list(seeds.values())
+
+
+def _spider_job(
+    order: JobOrder, spider: SpiderOrder, owner: UserId, now: float
+) -> tuple[Job, list[NewRequest]]:
+    config = replace(order.config, max_pages=UNBOUNDED)
+    if is_pool(config.proxy):
+        raise InvalidInput(
+            "spiders cannot take proxies of the pool: give a proxy's URL, or let the project choose",
+            ("config", "proxy"),
+        )
+    job = Job(
+        id=new_job_id(),
+        owner=owner,
+        urls=[spider.url],
+        selectors={},
+        config=_with_identity(config),
+        created_at=now,
+        engine=EngineName.SCRAPY,
+        priority=order.priority,
+        name=order.name,
+        tags=order.tags,
+        meta=order.meta,
+        config_asked=order.config_asked,
+        webhook_url=order.hook.url if order.hook else None,
+        webhook_events=order.hook.events if order.hook else (),
+        spider=spider,
+    )
+    return job, [root_of(spider)]
 
 
 def retry_of(job: Job, now: float) -> Job:
@@ -163,6 +201,13 @@ def _refuse_contradictions(config: JobConfig) -> None:
             )
 
 
+def check_engine(engine_for: Callable[[EngineName], Engine], order: JobOrder) -> None:
+    """Raise a `UserError` with a sentence when an order's engine is not there, or lacks what the order needs."""
+    engine_for(order.engine).accept(order.config)
+    if order.engine is EngineName.AUTO and order.config.browser.demanding:
+        engine_for(EngineName.BROWSER)
+
+
 class JobService:
     """Use cases of jobs. `sees` is whose jobs the caller may see; None for everybody's."""
 
@@ -175,6 +220,8 @@ class JobService:
         hooks: JobHooks,
         *,
         pool: PoolOrders,
+        spiders: SpiderOrders,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -182,17 +229,24 @@ class JobService:
         self._engine_for = engine_for
         self._hooks = hooks
         self._pool = pool
+        self._spiders = spiders
+        self._tracer = tracer or NoTracer()
 
     async def create(self, order: JobOrder, owner: UserId, key: OrderKey | None = None) -> tuple[Job, bool]:
         """Take an order; the job is stored when this returns, with whether it is new.
 
         It is not when the owner's `key` made it before. Raises `Conflict` when the key belongs to another order.
         """
-        self._engine_for(order.engine)
+        if order.spider is None:
+            check_engine(self._engine_for, order)
+        else:
+            order = replace(order, spider=await self._spiders.resolved(order.spider))
         # Off the event loop: hostile selectors may take a second to be refused.
         job, seeds = await asyncio.to_thread(job_of, order, owner, time.time())
         await self._pool.check(job.config)
         await self._hooks.attach(job, order.hook)
+        # For slices that run because a sweep, and not the message, found the job.
+        job = replace(job, traceparent=self._tracer.traceparent)
         stored = await self._store.jobs.add(job, seeds, key=key)
         if stored == job.id:
             await self._queue.wake(job.id, job.priority)
@@ -241,14 +295,16 @@ class JobService:
         if job.status is not JobStatus.PAUSED:
             raise Conflict(f"only a paused job can be resumed; this one is {job.status}")
         target = JobStatus.PENDING if job.started_at is None else JobStatus.RUNNING
-        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS)
+        return await self._move(job_id, sees, target, EventType.JOB_PROGRESS, error=None)
 
     async def retry(self, job_id: JobId, sees: UserId | None) -> Job:
         """Fetch the failed pages again: in the job, or if it is over in a new one, which is returned.
 
-        Raises `Conflict` when no page failed.
+        Raises `Conflict` when no page failed, and for a spider's job.
         """
         job = await self.get(job_id, sees)
+        if job.spider is not None:
+            raise Conflict("a spider's pages cannot be fetched apart from its run: order the job anew")
         if job.status not in TERMINAL:
             count = await self._store.frontier.retry_failed(job_id, now=time.time())
             job = await self.get(job_id, sees)
@@ -259,6 +315,7 @@ class JobService:
             if job.status not in TERMINAL:
                 raise Conflict("the job has no failed page to try again")
         new = await self._hooks.carry_over(job, retry_of(job, time.time()))
+        new = replace(new, traceparent=self._tracer.traceparent)
         await self._store.jobs.add_retry(new, job_id)
         await self._queue.wake(new.id, new.priority)
         return await self.get(new.id, None)

@@ -6,25 +6,30 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from scrapemaster.crawl.choosing import signs_of_plain
+from scrapemaster.crawl.comparison import changed
+from scrapemaster.crawl.extraction import Found
 from scrapemaster.crawl.isolated_messages import Done, Matches, PlanSpec, Task, pack
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.process import check_kind, error_of
 from scrapemaster.domain.errors import InvalidInput, PageError, PostponePage, TooMany
+from scrapemaster.domain.escalation import MEANING, Choice, HostLore, Reason, Step, on_plain_page
 from scrapemaster.domain.ids import UserId
-from scrapemaster.domain.job import EngineName, Job
+from scrapemaster.domain.job import EngineName, Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.quality import Harvest, quality_warnings
 from scrapemaster.domain.selector import names_of
 from scrapemaster.extract.barrier import barrier_of, shell_of
 from scrapemaster.extract.encoding import decode
+from scrapemaster.extract.look import is_shell
 from scrapemaster.extract.snapshot import MOST_CSS, Snapshot, still_css
-from scrapemaster.ports.engine import Engine
+from scrapemaster.ports.engine import Engine, PageSource, RenderingSource
 from scrapemaster.services.jobs import JobOrder, job_of
 from scrapemaster.services.proxies import PoolOrders
 
@@ -54,10 +59,11 @@ class PreviewError:
 
 @dataclass(slots=True)
 class Preview:
-    """What the selectors give on a page. `items` are the first of `items_total`. Times are in seconds."""
+    """What the selectors give on a page. `items` are the first of `items_total`. Times are in seconds. `reason`: why `auto` took the engine."""
 
     url: str
     engine: str | None = None
+    reason: str | None = None
     status: int | None = None
     fetch_seconds: float = 0.0
     extract_seconds: float = 0.0
@@ -112,6 +118,7 @@ class PreviewService:
         if html is None:
             await self._pool.check(job.config)
         engine = self._engine_for(order.engine)
+        engine.accept(order.config)
         if html is not None and len(html) > job.config.max_body_bytes:
             raise InvalidInput("html is longer than config.max_body_bytes", ("html",))
         with self._place_for(user):
@@ -121,6 +128,7 @@ class PreviewService:
         """Fetch the order's only URL, to be looked at; raises as `preview` does."""
         job, _ = await asyncio.to_thread(job_of, order, user, time.time())
         engine = self._engine_for(order.engine)
+        engine.accept(order.config)
         with self._place_for(user):
             return await self._look(job, engine)
 
@@ -139,8 +147,9 @@ class PreviewService:
     async def _look(self, job: Job, engine: Engine) -> Look:
         look = Look(job.urls[0])
         try:
-            page = await _fetched(job, engine)
-            look.url, look.status, look.engine = page.url, page.status, engine.name
+            async with _opened(job, engine) as source:
+                page = await _to_look_at(job, source)
+            look.url, look.status, look.engine = page.url, page.status, page.engine
             task = Task(
                 b"",
                 page.body,
@@ -163,21 +172,56 @@ class PreviewService:
 
     async def _preview(self, job: Job, engine: Engine, html: str | None) -> Preview:
         url = job.urls[0]
-        preview = Preview(url, engine=engine.name if html is None else None)
+        if html is not None:
+            preview = Preview(url)
+            await self._try(job, preview, _page_of(html, url))
+            return preview
+        async with _opened(job, engine) as source:
+            plain = Preview(url, engine=engine.name)
+            page, found = await self._try(job, plain, source.fetch)
+            if not isinstance(source, RenderingSource):
+                return plain
+            reason = None if plain.error is None else plain.error.reason
+            signs = signs_of_plain(page, found, reason, frozenset(names_of(job.selectors)))
+            choice = on_plain_page(signs, HostLore(), more=False)
+            if job.config.browser.demanding:
+                choice = Choice(Step.RENDER, Reason.ORDERED)
+            plain.reason, plain.engine = choice.why, "http"
+            if choice.step is Step.PLAIN:
+                return plain
+            if source.lacking is not None:
+                plain.reason = Reason.NO_BROWSER
+                plain.warnings = [
+                    *plain.warnings,
+                    f"the page seems to need a browser ({MEANING[choice.why]}): {source.lacking}",
+                ]
+                return plain
+            rendered = Preview(url, engine="browser", reason=choice.why)
+            _, better = await self._try(job, rendered, source.render)
+            if plain.error is None and found is not None and (better is None or not changed(found, better)):
+                plain.reason = Reason.RENDER_FAILED if better is None else Reason.CHECKED
+                return plain
+            return rendered
+
+    async def _try(
+        self, job: Job, preview: Preview, page: Page | Callable[[str], Awaitable[Page]]
+    ) -> tuple[Page | None, Found | None]:
+        """Fill in what a page gives that is there, or to be fetched; returns the page, and what it yields."""
+        url, here, found = job.urls[0], None, None
         try:
-            if html is None:
-                page = await _fetched(job, engine)
-                preview.url, preview.status, preview.fetch_seconds = page.url, page.status, page.elapsed
-                if (barrier := barrier_of(page, url)) is not None:
-                    raise error_of(page, barrier)
+            if isinstance(page, Page):
+                here = page
             else:
-                page = _page_of(html, url)
-            check_kind(page)
-            await self._extract(job, page, preview)
-            if html is None and not preview.items_total and not preview.items_failed:
-                barrier = barrier_of(page, url, thorough=True) or shell_of(page)
+                here = await _fetched(job, page)
+                preview.url, preview.status, preview.fetch_seconds = here.url, here.status, here.elapsed
+                if (barrier := barrier_of(here, url)) is not None:
+                    raise error_of(here, barrier)
+            check_kind(here)
+            found = await self._extract(job, here, preview)
+            if here is not page and not preview.items_total and not preview.items_failed:
+                barrier = barrier_of(here, url, thorough=True) or shell_of(here)
                 if barrier is not None:
-                    raise error_of(page, barrier)
+                    raise error_of(here, barrier)
         except PostponePage as error:
             preview.error = PreviewError("proxies_exhausted", str(error))
         except PageError as error:
@@ -185,9 +229,9 @@ class PreviewService:
                 error = error_of(error.page, barrier)
             preview.status = error.status or preview.status
             preview.error = PreviewError(error.reason, error.detail, error.status, error.evidence)
-        return preview
+        return here, found
 
-    async def _extract(self, job: Job, page: Page, preview: Preview) -> None:
+    async def _extract(self, job: Job, page: Page, preview: Preview) -> Found:
         began = time.monotonic()
         task = Task(
             pack(PlanSpec(job.selectors, job.config.item, job.config.formats)),
@@ -215,20 +259,47 @@ class PreviewService:
         if len(preview.items) < len(found.items):
             warnings.append(f"only the first {len(preview.items)} of {len(found.items)} items are shown")
         preview.warnings = warnings
+        return found
 
 
-async def _fetched(job: Job, engine: Engine) -> Page:
-    config = replace(job.config, timeout=min(job.config.timeout, _FETCH_SECONDS))
-    source = engine.open(replace(job, config=config))
+@contextlib.asynccontextmanager
+async def _opened(job: Job, engine: Engine) -> AsyncIterator[PageSource]:
+    source = engine.open(replace(job, config=_brief(job.config)))
     try:
-        async with asyncio.timeout(config.timeout + _WAIT_SECONDS):
-            return await source.fetch(job.urls[0])
+        yield source
+    finally:
+        await source.close()
+
+
+def _brief(config: JobConfig) -> JobConfig:
+    return replace(config, timeout=min(config.timeout, _FETCH_SECONDS))
+
+
+async def _fetched(job: Job, ask: Callable[[str], Awaitable[Page]]) -> Page:
+    try:
+        async with asyncio.timeout(_brief(job.config).timeout + _WAIT_SECONDS):
+            return await ask(job.urls[0])
     except TimeoutError:
         raise PageError(
             "timeout", "the page was not there in time; its host may be busy with other work"
         ) from None
-    finally:
-        await source.close()
+
+
+async def _to_look_at(job: Job, source: PageSource) -> Page:
+    """The page as a person would see it: rendered where it shows nothing plainly, or was refused."""
+    if not isinstance(source, RenderingSource) or source.lacking is not None:
+        return await _fetched(job, source.fetch)
+    if job.config.browser.demanding:
+        return await _fetched(job, source.render)
+    try:
+        page = await _fetched(job, source.fetch)
+    except PageError as error:
+        if error.page is None:
+            raise
+    else:
+        if barrier_of(page, job.urls[0]) is None and not is_shell(page):
+            return page
+    return await _fetched(job, source.render)
 
 
 async def _sheets(job: Job, engine: Engine, urls: Sequence[str]) -> list[str]:

@@ -15,11 +15,12 @@ from scrapemaster.ports.store import Store
 
 @dataclass(slots=True, frozen=True)
 class ResultPage:
-    """Rows of a job. `next_after` is where the next page begins; None at the end as it is now."""
+    """Rows of a job. `next_after` is where the next page begins; None at the end as it is now. `engine` is the job's, if all pages come from one."""
 
     rows: list[Result]
     total: int
     next_after: int | None
+    engine: str | None = None
 
 
 class ResultService:
@@ -35,7 +36,7 @@ class ResultService:
         last = rows[-1].seq if rows else after
         # The job's figure may be a moment older than the rows; asking for it again would cost as much as the rows do.
         total = max(job.counters.items, last if rows else 0)
-        return ResultPage(rows, total, last if rows and last < total else None)
+        return ResultPage(rows, total, last if rows and last < total else None, job.fetched_by)
 
     async def search(
         self, job_id: JobId, sees: UserId | None, text: str, *, after: int, limit: int
@@ -43,7 +44,7 @@ class ResultService:
         """Up to `limit` rows behind the first `after` that have a text in them, of those looked at; raises `NotFound`."""
         job = await self.job(job_id, sees)
         rows, next_after = await self._store.results.search(job_id, text, after=after, limit=limit)
-        return ResultPage(rows, job.counters.items, next_after)
+        return ResultPage(rows, job.counters.items, next_after, job.fetched_by)
 
     async def job(self, job_id: JobId, sees: UserId | None) -> Job:
         """The job whose rows they are; raises `NotFound`."""

@@ -20,8 +20,9 @@ from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.services.hooks import JobHooks
-from scrapemaster.services.jobs import JobOrder, job_of
+from scrapemaster.services.jobs import JobOrder, check_engine, job_of
 from scrapemaster.services.proxies import PoolOrders
+from scrapemaster.services.spider_orders import SpiderOrders
 
 log = structlog.get_logger(__name__)
 
@@ -52,15 +53,22 @@ class ScheduleDraft:
 class Orders:
     """Makes the jobs of schedules. `engine_for` raises `InvalidInput` for an engine that is not there."""
 
-    def __init__(self, engine_for: Callable[[EngineName], Engine], hooks: JobHooks, pool: PoolOrders) -> None:
+    def __init__(
+        self,
+        engine_for: Callable[[EngineName], Engine],
+        hooks: JobHooks,
+        pool: PoolOrders,
+        spiders: SpiderOrders,
+    ) -> None:
         self._engine_for = engine_for
         self._hooks = hooks
         self._pool = pool
+        self._spiders = spiders
 
     async def check(self, order: JobOrder, owner: UserId) -> None:
         """Raise `InvalidInput`, at `job`, if the order makes no job."""
         try:
-            self._engine_for(order.engine)
+            order = await self._resolved(order)
             # Off the event loop: hostile selectors may take a second to be refused.
             job, _ = await asyncio.to_thread(job_of, order, owner, 0.0)
             await self._pool.check(job.config)
@@ -71,10 +79,17 @@ class Orders:
     async def job_of(self, schedule: Schedule, now: float) -> tuple[Job, list[NewRequest]]:
         """The job that the schedule orders; raises `InvalidInput` if it can no longer be made."""
         order = msgspec.convert(schedule.order, JobOrder)
-        self._engine_for(order.engine)
+        order = await self._resolved(order)
         job, seeds = await asyncio.to_thread(job_of, order, schedule.owner, now)
         await self._hooks.attach(job, order.hook)
         return replace(job, schedule_id=schedule.id), seeds
+
+    async def _resolved(self, order: JobOrder) -> JobOrder:
+        """The order as of now: a spider's is of the version that is the latest, where it names none."""
+        if order.spider is None:
+            check_engine(self._engine_for, order)
+            return order
+        return replace(order, spider=await self._spiders.resolved(order.spider))
 
 
 class ScheduleService:
@@ -178,16 +193,19 @@ class ScheduleService:
 class Scheduler:
     """Places the orders of schedules that are due. Any number of them may run: the store gives each run to one."""
 
-    def __init__(self, store: Store, queue: Queue, orders: Orders) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, orders: Orders, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._queue = queue
         self._orders = orders
+        self._clock = clock
 
     async def run_forever(self) -> None:
         """Look each second; outlives every fault."""
         while True:
             try:
-                await self.run_due(time.time())
+                await self.run_due(self._clock())
             except StoreError as error:
                 log.warning("schedules.waiting", error=str(error))
             except Exception:

@@ -7,10 +7,24 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 #: Seconds between signs of life.
 ALIVE_EVERY = 1.0
+
+
+def stopper(stop: asyncio.Event) -> Callable[[str], None]:
+    """What stops a process that another service has locked out of the store, and says why."""
+
+    def lost(why: str) -> None:
+        log.error("process.stops", error=why)
+        stop.set()
+
+    return lost
 
 
 @contextlib.asynccontextmanager

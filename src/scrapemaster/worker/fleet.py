@@ -15,7 +15,7 @@ from scrapemaster.domain.ids import uuid7
 from scrapemaster.logs import set_up_logs
 from scrapemaster.ports.store import Store
 from scrapemaster.settings import Settings, load_settings
-from scrapemaster.worker.child import told_to_stop
+from scrapemaster.worker.child import stopper, told_to_stop
 from scrapemaster.worker.loops import loops_of
 
 log = structlog.get_logger(__name__)
@@ -25,12 +25,14 @@ async def work(settings: Settings, recorder: FlightRecorder | None) -> None:
     """Run slices until told to stop; those under way then end, and give their leases back."""
     worker = uuid7()
     async with told_to_stop() as stop:
-        async with fleet_crawler_app(settings, worker, recorder) as app:
+        async with fleet_crawler_app(settings, worker, recorder, stopper(stop)) as app:
             if recorder is not None:
                 await _take_over(app.store, recorder, worker)
             async with app.queue:
                 await _run(app, stop)
-        if recorder is not None:
+            owes = len(app.runner.debts)
+        # Who owes leases because the store was away at the end is followed as one that was killed.
+        if recorder is not None and not owes:
             recorder.sign_off()
 
 

@@ -33,14 +33,21 @@ async def test_an_isolated_page_yields_what_it_would_yield_anywhere(isolation):
     assert (done.found.items, done.found.links, done.found.fill) == (['{"t":"é"}'.encode()], ["x"], {"t": 1})
 
 
-async def test_H26_what_takes_too_long_ends_and_what_follows_does_not_wait(isolation):
-    endless = asyncio.create_task(isolation.extract("a", task({"x": ENDLESS}, NESTED, 2.0)))
+async def test_H26_what_takes_long_is_not_waited_for_by_what_follows(isolation):
+    # Its time is much more than it takes to start a process on a busy machine.
+    endless = asyncio.create_task(isolation.extract("a", task({"x": ENDLESS}, NESTED, 600.0)))
     quick = await isolation.extract("b", task({"t": "h1::text"}, b"<h1>x</h1>"))
 
     assert not endless.done()
-    with pytest.raises(GiveUpPage, match="extract_timeout"):
-        await endless
     assert quick.found.items == [b'{"t":"x"}']
+    endless.cancel()
+    await asyncio.gather(endless, return_exceptions=True)
+
+
+async def test_H26_what_takes_too_long_ends_and_its_owner_is_served_again(isolation):
+    with pytest.raises(GiveUpPage, match="extract_timeout"):
+        await isolation.extract("a", task({"x": ENDLESS}, NESTED, 2.0))
+
     assert (await isolation.extract("a", task({"t": "h1::text"}, b"<h1>x</h1>"))).found.items
 
 

@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.runner import JOINED_SECONDS, SliceRunner
-from scrapemaster.domain.errors import GiveUpPage
+from scrapemaster.crawl.slice import LEASE_SECONDS
+from scrapemaster.domain.errors import GiveUpPage, StoreFull, StoreUnavailable
 from scrapemaster.domain.ids import UserId, new_job_id
 from scrapemaster.domain.job import Job, JobConfig, JobStatus
 from scrapemaster.domain.page import Page
@@ -72,7 +73,7 @@ class RetryJustBefore:
 
 
 @asynccontextmanager
-async def a_job(folder, site):
+async def a_job(folder, site, **more):
     store = SqliteStore(folder / "runner.db")
     await store.open()
     job = Job(
@@ -82,6 +83,7 @@ async def a_job(folder, site):
         selectors={},
         config=JobConfig(max_retries=0),
         created_at=time.time(),
+        **more,
     )
     await store.jobs.add(job, [NewRequest.of(URL)])
     try:
@@ -90,10 +92,10 @@ async def a_job(folder, site):
         await store.close()
 
 
-async def run_to_the_end(store, site, job, **options):
+async def run_to_the_end(store, site, job, order=ORDER, **options):
     isolation = Isolation()
     runner = SliceRunner(store, lambda _: site, Events(), isolation, **options)
-    while (again := await runner.run(job.id, order=ORDER)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
+    while (again := await runner.run(job.id, order=order)) is not None:  # noqa: ASYNC110 -- how long is said by the runner
         await asyncio.sleep(again)
     await runner.close()
     await isolation.close()
@@ -148,3 +150,77 @@ async def test_the_slices_of_a_job_s_first_minute_are_in_the_trace_of_its_order(
     }
     assert (fetch.name, fetch.parent.span_id) == ("fetch", part.context.span_id)
     assert fetch.status.description == "http_404"
+
+
+async def test_a_job_that_was_found_without_its_message_is_in_the_trace_of_what_ordered_it(tmp_path):
+    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    async with a_job(tmp_path, Site(), traceparent=ORDER) as (store, job):
+        assert (await store.jobs.get(job.id)).traceparent == ORDER
+
+        await run_to_the_end(store, Site(), job, order=None, tracer=OtelTracer(provider))
+
+    assert {span.context.trace_id for span in kept.get_finished_spans()} == {int(ORDER[3:35], 16)}
+
+
+class AwayFor:
+    """The frontier of a store that is away for so many commits and releases, one after the other."""
+
+    def __init__(self, frontier, times, error):
+        self.frontier, self.left, self.error = frontier, times, error
+
+    def __getattr__(self, name):
+        return getattr(self.frontier, name)
+
+    async def commit(self, *parts, **options):
+        self._fail()
+        return await self.frontier.commit(*parts, **options)
+
+    async def release(self, *parts, **options):
+        self._fail()
+        return await self.frontier.release(*parts, **options)
+
+    def _fail(self):
+        if self.left:
+            self.left -= 1
+            raise self.error
+
+
+async def test_H44_leases_are_given_back_as_soon_as_the_store_answers_again(tmp_path):
+    site, isolation = Site(), Isolation()
+    site.broken = False
+    async with a_job(tmp_path, site) as (store, job):
+        # The commit, the release after it, and two more tries of that.
+        store.frontier = AwayFor(store.frontier, 4, StoreUnavailable("away"))
+        runner = SliceRunner(store, lambda _: site, Events(), isolation)
+
+        assert await runner.run(job.id) == 1.0
+        assert (await store.frontier.counters(job.id)).leased == 1
+        assert len(runner.debts) == 1
+        async with asyncio.timeout(LEASE_SECONDS / 2):
+            while (await store.frontier.counters(job.id)).leased:  # noqa: ASYNC110 -- the store tells nobody
+                await asyncio.sleep(0.05)
+
+        assert not runner.debts
+        assert await runner.run(job.id) is None
+        done = await store.jobs.get(job.id)
+        assert (done.status, done.counters.fetched, site.asked) == (JobStatus.COMPLETED, 1, 2)
+        await runner.close()
+    await isolation.close()
+
+
+async def test_H43_a_job_for_which_there_is_no_space_is_paused_with_the_reason(tmp_path):
+    site, isolation = Site(), Isolation()
+    site.broken = False
+    async with a_job(tmp_path, site) as (store, job):
+        store.frontier = AwayFor(store.frontier, 1, StoreFull("there is no space left on the disk"))
+        runner = SliceRunner(store, lambda _: site, Events(), isolation)
+
+        assert await runner.run(job.id) is None
+
+        paused = await store.jobs.get(job.id)
+        assert (paused.status, paused.error) == (JobStatus.PAUSED, "there is no space left on the disk")
+        lines = await store.log.page(job.id, limit=10)
+        assert lines[-1].message == "paused: there is no space left on the disk"
+        await runner.close()
+    await isolation.close()

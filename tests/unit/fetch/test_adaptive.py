@@ -155,11 +155,11 @@ async def test_over_proxies_only_what_the_site_says_counts():
     throttle = AdaptiveThrottle(Throttle(32), 32)
     await throttle.acquire("h")
     for error in (RetryPage("timeout"), RetryPage("connection_reset"), GiveUpPage("proxy_error")):
-        throttle.told("h", 60.0, error, proxied=True)
+        throttle.told("h", 60.0, error, indirect=True)
     assert throttle.limit("h") == 4
-    throttle.told("h", 0.1, GiveUpPage("http_404", "", 404), proxied=True)
+    throttle.told("h", 0.1, GiveUpPage("http_404", "", 404), indirect=True)
     assert throttle.limit("h") == 5
-    throttle.told("h", 0.1, RetryPage("http_503", "", 503), proxied=True)
+    throttle.told("h", 0.1, RetryPage("http_503", "", 503), indirect=True)
     assert throttle.limit("h") == 2
     throttle.told("unknown", 0.1)
     throttle.release("h")

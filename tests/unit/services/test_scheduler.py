@@ -19,6 +19,7 @@ from scrapemaster.services.hooks import JobHooks
 from scrapemaster.services.jobs import JobOrder
 from scrapemaster.services.proxies import PoolOrders
 from scrapemaster.services.schedules import Orders, ScheduleDraft, Scheduler, ScheduleService
+from scrapemaster.services.spider_orders import SpiderOrders
 from scrapemaster.storage.sqlite.store import SqliteStore
 
 ADA = UserId("ada")
@@ -48,7 +49,8 @@ class Parts:
         engines = Engines({EngineName.AUTO: http, EngineName.HTTP: http})
         self.store = store
         self.queue = Heard()
-        self.orders = Orders(engines.get, JobHooks(store.webhooks, EgressPolicy()), PoolOrders(store.proxies))
+        hooks = JobHooks(store.webhooks, EgressPolicy())
+        self.orders = Orders(engines.get, hooks, PoolOrders(store.proxies), SpiderOrders(store.projects))
         self.service = ScheduleService(store, self.queue, self.orders, limit=5)
         self.scheduler = Scheduler(store, self.queue, self.orders)
 

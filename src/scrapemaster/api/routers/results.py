@@ -12,6 +12,7 @@ from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.results import ResultsAnswer
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.domain.ids import JobId
+from scrapemaster.export.rows import choice_of
 from scrapemaster.export.timestamps import iso
 
 router = APIRouter(prefix="/results", tags=["results"], responses=UNAUTHENTICATED)
@@ -66,6 +67,7 @@ async def page(
                     "url": row.url,
                     "data": orjson.Fragment(row.data),
                     "scraped_at": iso(row.scraped_at),
+                    **(choice_of(row) or {"engine_used": found.engine, "engine_reason": None}),
                 }
                 for row in found.rows
             ],

@@ -77,12 +77,13 @@ class ViewportBody(Body):
 
 
 class BrowserBody(Body):
-    """How pages are rendered; for `engine: browser` alone. The page's `timeout` bounds all of it together."""
+    """How pages are rendered; for `engine: browser` and `engine: auto`. The page's `timeout` bounds all of it together."""
 
-    wait_until: Literal["load", "domcontentloaded", "networkidle"] = Field(
+    wait_until: Literal["load", "domcontentloaded", "networkidle", "settled"] = Field(
         "load",
-        description="When the page counts as there: at its `load` event, when its document is read (`domcontentloaded`), or when half "
-        "a second went by without traffic (`networkidle`).",
+        description="When the page counts as there: at its `load` event, when its document is read (`domcontentloaded`), when half "
+        "a second went by without traffic (`networkidle`), or, `settled`, when it is loaded and has stopped asking for more: that is waited for "
+        "eight seconds at most, and running out of them is no failure. With `engine: auto`, `load` means `settled` unless there is a `wait_for`.",
     )
     wait_for: PageSelector | Annotated[StrictInt, Field(ge=0, le=60_000)] | None = Field(
         None,

@@ -2,215 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import orjson
 from pydantic import (
     Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StringConstraints,
-    field_validator,
     model_validator,
 )
 
-from scrapemaster.api.schemas.base import Answer, Body
-from scrapemaster.api.schemas.browser import BrowserBody
+from scrapemaster.api.schemas.base import Answer
+from scrapemaster.api.schemas.config import ConfigBody, Tag, Url
+from scrapemaster.api.schemas.spiders import SpiderBody
 from scrapemaster.api.schemas.webhooks import WebhookEvent
+from scrapemaster.domain.escalation import MEANING, Reason
 from scrapemaster.domain.events import EventType
-from scrapemaster.domain.job import EngineName, JobConfig, JobStatus, Priority, StopReason
+from scrapemaster.domain.job import EngineName, JobStatus, Priority, StopReason
 from scrapemaster.domain.webhook import JOB_HOOK_EVENTS
 from scrapemaster.services.hooks import JobHook
 from scrapemaster.services.jobs import JobOrder
 
-Url = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
-Glob = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
-Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^/\s]+$")]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\uffff]*")
-_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-#: Headers that belong to the connection or to what was decided elsewhere.
-_OURS = frozenset(
-    "host content-length transfer-encoding connection upgrade te trailer keep-alive proxy-authorization proxy-connection "
-    "expect cookie accept-encoding".split()
-)
-
-
-class ConfigBody(Body):
-    """How a job crawls."""
-
-    max_pages: StrictInt | None = Field(
-        None,
-        ge=1,
-        le=100_000_000,
-        description="Pages to fetch at most, exactly. Default: 1 for each URL, or 100 with `follow_links`.",
-        examples=[10],
-    )
-    follow_links: StrictBool = Field(
-        default=False, description="Follow links found on pages.", examples=[True]
-    )
-    max_depth: StrictInt | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        description="Links to follow from a start URL, which has depth 0. Default: no limit.",
-    )
-    allowed_domains: list[Host] | None = Field(
-        None,
-        min_length=1,
-        max_length=1_000,
-        description="Hosts whose pages are fetched, with their subdomains. Default: the hosts of the start URLs.",
-        examples=[["example.com"]],
-    )
-    include: list[Glob] = Field(
-        [],
-        max_length=200,
-        description="Follow only links whose URL matches one of these globs (`*` any characters, `?` one).",
-        examples=[["*/products/*"]],
-    )
-    exclude: list[Glob] = Field(
-        [],
-        max_length=200,
-        description="Follow no link whose URL matches one of these globs.",
-        examples=[["*logout*"]],
-    )
-    item: str | None = Field(
-        None,
-        min_length=1,
-        max_length=4_096,
-        description="A container selector: one item for each match, fields relative to it. Default: one item a page.",
-        examples=["article.product"],
-    )
-    concurrency: StrictInt = Field(8, ge=1, le=256, description="Pages in work at once.")
-    delay: StrictFloat = Field(0.0, ge=0, le=3_600, description="Seconds between requests to one host.")
-    respect_robots: StrictBool = Field(
-        default=True, description="Obey robots.txt (RFC 9309), its crawl-delay too."
-    )
-    timeout: StrictFloat = Field(
-        30.0, gt=0, le=600, description="Seconds for a whole page, redirects and body included."
-    )
-    max_retries: StrictInt = Field(
-        3,
-        ge=0,
-        le=20,
-        description="Further tries after connection errors, 408, 429 and 5xx, with growing waits.",
-    )
-    headers: dict[str, str] = Field(
-        {},
-        max_length=100,
-        description="Request headers. Secret ones are sent to the start URLs' own origins only.",
-        examples=[{"Accept-Language": "en"}],
-    )
-    cookies: dict[str, str] = Field(
-        {},
-        max_length=100,
-        description="Cookies for the start URLs' own hosts.",
-        examples=[{"session": "abc"}],
-    )
-    user_agent: str | None = Field(
-        None,
-        min_length=1,
-        max_length=512,
-        description="User-Agent header, and the name matched in robots.txt.",
-    )
-    impersonate: str | None = Field(
-        None,
-        max_length=64,
-        description="Browser whose TLS, HTTP/2 and headers are imitated, its `User-Agent` among them: so `user_agent` and headers "
-        "that name a browser cannot go with it. `Accept-Language` can.",
-        examples=["chrome137"],
-    )
-    proxy: str = Field(
-        "none",
-        max_length=2_048,
-        description="`none`; `pool`, or `pool:tag`, for proxies that an admin put into the pool; or the URL of a proxy of your own "
-        "(http, https, socks5), whose address the egress policy must allow.",
-        examples=["none"],
-    )
-    max_duration: StrictFloat | None = Field(
-        None,
-        gt=0,
-        le=31_536_000,
-        description="Seconds of running after which the job completes with what it has.",
-    )
-    max_body_bytes: StrictInt = Field(
-        10 * 1024 * 1024, ge=1_024, le=1024**3, description="Largest page, in bytes after decompression."
-    )
-    sitemap: StrictBool = Field(
-        default=False, description="Also fetch the pages that the site's sitemaps name."
-    )
-    sort_query: StrictBool = Field(
-        default=False, description="Treat URLs as equal whose query parameters differ only in order."
-    )
-    verify_tls: StrictBool = Field(default=True, description="Refuse servers whose certificate is not valid.")
-    formats: list[Literal["data", "markdown", "html", "links", "structured"]] = Field(
-        ["data"],
-        min_length=1,
-        max_length=5,
-        description="What to keep of a page: `data` (what the selectors give), its `markdown`, its source as `html`, its "
-        "`links`, its `structured` data. All but `data` are of whole pages and go into the page's row under these names.",
-        examples=[["data", "markdown"]],
-    )
-    browser: BrowserBody | None = Field(
-        None, description="How the browser engine renders pages; for `engine: browser` alone."
-    )
-    adaptive_throttle: StrictBool | None = Field(
-        None,
-        description="Find out how many requests a host answers well at once: begin with few, more while it answers quickly, half when "
-        "it answers 429, 5xx or not at all. Never more than `concurrency`. Default: true with `engine: auto`, else false.",
-        examples=[True],
-    )
-    incremental: StrictBool = Field(
-        default=False,
-        description="Keep only the rows of pages that are new or yield other rows than in the last completed incremental job of "
-        "the same `name`. The first one keeps all. The other pages are counted in `pages_unchanged`.",
-    )
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if len(name) > 256 or _TOKEN.fullmatch(name) is None:
-                raise ValueError(f"{name[:60]!r} is not a header's name")
-            if name.lower() in _OURS:
-                hint = "; use config.cookies" if name.lower() == "cookie" else ""
-                raise ValueError(f"the header {name} cannot be set{hint}")
-            if len(value) > 8_192 or _VALUE.fullmatch(value) is None:
-                raise ValueError(f"the value of the header {name} has characters that headers cannot have")
-        return headers
-
-    @field_validator("cookies")
-    @classmethod
-    def _cookies(cls, cookies: dict[str, str]) -> dict[str, str]:
-        for name, value in cookies.items():
-            if len(name) > 256 or _TOKEN.fullmatch(name) is None:
-                raise ValueError(f"{name[:60]!r} is not a cookie's name")
-            if len(value) > 4_096 or _COOKIE_VALUE.fullmatch(value) is None:
-                raise ValueError(f"the value of the cookie {name} has characters that cookies cannot have")
-        return cookies
-
-    @field_validator("user_agent")
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        if value is not None and (not value.isascii() or not value.isprintable()):
-            raise ValueError("must be printable ASCII")
-        return value
-
-    def to_domain(self) -> JobConfig:
-        """The config with its defaults filled in; `max_pages` 0 where it was not given."""
-        values = self.model_dump(exclude={"browser", "max_pages"})
-        rendering = (self.browser or BrowserBody()).to_domain()
-        return JobConfig(**values, browser=rendering, max_pages=self.max_pages or 0)
-
-
-class JobBody(Body):
-    """An order. Either `url` or `urls` says where to start."""
+class JobBody(SpiderBody):
+    """An order. Either `url` or `urls` says where to start, or a `spider` does."""
 
     url: Url | None = Field(
         None, description="Where to start (http or https).", examples=["https://example.com/products"]
@@ -223,8 +38,9 @@ class JobBody(Body):
     )
     engine: Literal["auto", "http", "scrapy", "browser", "playwright"] = Field(
         "auto",
-        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` takes `http`; `scrapy` is not part of "
-        "this version.",
+        description="Who fetches. `browser` (or `playwright`) runs the pages' scripts; `auto` asks plainly first and takes the browser for "
+        "the pages that need it, and `engines` and each row's `engine_reason` say why; `scrapy` has Scrapy and its components around "
+        "plain requests, or runs a `spider` of an uploaded project.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="Who goes first when workers are busy."
@@ -262,15 +78,29 @@ class JobBody(Body):
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
-        if (self.url is None) == (self.urls is None):
-            raise ValueError("give either url or urls")
+        if self.spider is not None:
+            if self.url is not None or self.urls is not None:
+                raise ValueError(
+                    "a spider says itself where to start: leave url and urls out, or give spider_args"
+                )
+        elif (self.url is None) == (self.urls is None):
+            raise ValueError("give either url or urls, or the spider of a project")
+        return self
+
+    @model_validator(mode="after")
+    def _spider_is_whole(self) -> Self:
+        self.check_spider(self.engine, self.config)
+        if self.spider is not None and self.selectors:
+            raise ValueError("selectors say nothing to a spider, which has its own")
         return self
 
     @model_validator(mode="after")
     def _engine_has_it(self) -> Self:
         rendered = self.engine in {"browser", "playwright"}
-        if self.config.browser is not None and not rendered:
-            raise ValueError("config.browser says nothing without engine: browser")
+        if self.config.browser is not None and not rendered and self.engine != "auto":
+            raise ValueError("config.browser says nothing without engine: browser or engine: auto")
+        if self.config.scrapy_settings and self.engine != "scrapy":
+            raise ValueError("config.scrapy_settings says nothing without engine: scrapy")
         if self.config.impersonate is not None and rendered:
             raise ValueError(
                 "config.impersonate says nothing with engine: browser, which is a browser itself"
@@ -286,7 +116,16 @@ class JobBody(Body):
     @model_validator(mode="after")
     def _can_be_stored(self) -> Self:
         try:
-            orjson.dumps([self.name, self.tags, self.meta, self.selectors, self.config.model_dump()])
+            orjson.dumps(
+                [
+                    self.name,
+                    self.tags,
+                    self.meta,
+                    self.selectors,
+                    self.config.model_dump(),
+                    self.spider_args,
+                ]
+            )
         except (TypeError, orjson.JSONEncodeError) as error:
             raise ValueError(f"something in it cannot be stored as JSON: {error}") from None
         return self
@@ -305,6 +144,7 @@ class JobBody(Body):
             meta=self.meta,
             config_asked=self.config.model_dump(exclude_unset=True),
             hook=self._hook(),
+            spider=self.spider_order(self.config),
         )
 
     def _hook(self) -> JobHook | None:
@@ -313,6 +153,14 @@ class JobBody(Body):
         events = [EventType(event) for event in self.webhook_events or JOB_HOOK_EVENTS]
         hook = JobHook(self.webhook_url, list(dict.fromkeys(events)))
         return hook if self.webhook_secret is None else replace(hook, secret=self.webhook_secret)
+
+
+def _reasons(first: Reason, last: Reason) -> str:
+    """Reasons of the `auto` engine with their meaning, from one to another."""
+    every = list(Reason)
+    return ", ".join(
+        f"`{reason}` ({MEANING[reason]})" for reason in every[every.index(first) : every.index(last) + 1]
+    )
 
 
 class CostAnswer(Answer):
@@ -324,6 +172,33 @@ class CostAnswer(Answer):
         "several pages at once.",
         examples=[12.5],
     )
+
+
+class EngineShare(Answer):
+    """What one engine did for a job of `auto`."""
+
+    pages: int = Field(description="Pages whose rows are from it.", examples=[40])
+    reasons: dict[str, int] = Field(
+        description="The same, by the reason for which it was chosen: for `http` "
+        + _reasons(Reason.NO_SCRIPTS, Reason.RENDER_FAILED)
+        + "; for `browser` "
+        + _reasons(Reason.SCRIPT_SHELL, Reason.ORDERED)
+        + ".",
+        examples=[{"script_shell": 38, "challenge": 2}],
+    )
+    fetches: int = Field(
+        description="How often it was asked. A page that came plainly and was then rendered counts in both engines.",
+        examples=[41],
+    )
+    seconds: float = Field(description="Seconds that this took.", examples=[25.1])
+    bytes: int = Field(description="Bytes that came, unpacked.", examples=[804_000])
+
+
+class EnginesAnswer(Answer):
+    """What each engine did for a job of `auto`."""
+
+    http: EngineShare
+    browser: EngineShare
 
 
 class FieldFill(Answer):
@@ -347,7 +222,13 @@ class JobAnswer(Answer):
     tags: list[str]
     meta: dict[str, Any]
     engine: EngineName = Field(description="As asked.")
-    engine_used: str | None = Field(description="Who fetches in fact.", examples=["http"])
+    engine_used: str | None = Field(
+        description="Who fetched in fact. Of `auto`: `http`, `browser` or `http+browser`, null before there is a page.",
+        examples=["http+browser"],
+    )
+    engines: EnginesAnswer | None = Field(
+        description="What `engine: auto` chose; null for the other engines."
+    )
     priority: Priority
     status: JobStatus
     stop_reason: StopReason | None = Field(description="Why it is over.")
@@ -380,6 +261,10 @@ class JobAnswer(Answer):
     webhook_events: list[str] = Field(description="Events sent there.", examples=[[]])
     retry_of: str | None = Field(description="The job whose failed pages this one fetches again.")
     schedule_id: str | None = Field(description="The schedule that ordered it.")
+    project: str | None = Field(description="The project whose spider it runs, if it does.", examples=[None])
+    version: str | None = Field(description="The project's version.", examples=[None])
+    spider: str | None = Field(description="The spider.", examples=[None])
+    spider_args: dict[str, str] | None = Field(description="The spider's arguments.", examples=[None])
     selectors: dict[str, Any]
     config: dict[str, Any]
 
@@ -406,6 +291,7 @@ class FailedPageAnswer(Answer):
     at: datetime
     evidence: dict[str, str] | None = Field(
         description="For a page that says it is one and is not (`blocked`, `challenge`, `login_wall`, `empty_body`, "
-        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`.",
+        "`script_shell`): the `mark` that was recognised, the page's `title` and the beginning of its `text`. With `engine: auto` also, "
+        "and for every page that failed in the browser, the `engine` and the `engine_reason`.",
         examples=[None],
     )

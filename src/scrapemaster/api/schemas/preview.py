@@ -8,7 +8,8 @@ import orjson
 from pydantic import Field, StringConstraints, model_validator
 
 from scrapemaster.api.schemas.base import Answer, Body
-from scrapemaster.api.schemas.jobs import ConfigBody, FieldFill, Url
+from scrapemaster.api.schemas.config import ConfigBody, Url
+from scrapemaster.api.schemas.jobs import FieldFill
 from scrapemaster.domain.job import EngineName
 from scrapemaster.services.jobs import JobOrder
 from scrapemaster.services.preview import NO_URL
@@ -121,6 +122,9 @@ class PreviewAnswer(Answer):
         description="The server's; null for `html` and when there was none.", examples=[200]
     )
     engine: str | None = Field(description="Who fetched; null for `html`.", examples=["http"])
+    engine_reason: str | None = Field(
+        description="Why `engine: auto` took that one; null for the other engines.", examples=["complete"]
+    )
     timing: PreviewTiming
     items: list[dict[str, Any]] = Field(description="The first 100, and of large ones fewer.")
     items_total: int

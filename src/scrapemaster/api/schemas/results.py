@@ -17,6 +17,11 @@ class ResultAnswer(Answer):
     url: str = Field(examples=["https://example.com/product/1"])
     data: dict[str, Any] = Field(examples=[{"title": "Product Name", "price": "$99.99"}])
     scraped_at: datetime = Field(examples=["2026-01-15T10:32:00.000000Z"])
+    engine_used: str | None = Field(description="The engine that its page came from.", examples=["browser"])
+    engine_reason: str | None = Field(
+        description="Why `engine: auto` took that one; null for the other engines. The job's `engines` names them all.",
+        examples=["script_shell"],
+    )
 
 
 class ResultsAnswer(Answer):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -29,11 +31,9 @@ _STOP_SECONDS = 3.0
 
 
 def check_installed() -> None:
-    """Raise `MissingExtra` when Playwright is not installed."""
-    try:
-        import playwright.async_api  # noqa: F401, PLC0415 -- an extra, and heavy
-    except ImportError:
-        raise MissingExtra("the browser engine", "browser") from None
+    """Raise `MissingExtra` when Playwright is not installed. It is not loaded for that, which takes a second."""
+    if importlib.util.find_spec("playwright") is None:
+        raise MissingExtra("the browser engine", "browser")
 
 
 class Driver:
@@ -61,6 +61,8 @@ class Driver:
 
     async def start(self) -> None:
         """Start it; raises `RetryPage` when it does not come up."""
+        # Beside the event loop: pages of other engines are under way.
+        await asyncio.to_thread(importlib.import_module, "playwright.async_api")
         from playwright.async_api import Error, async_playwright  # noqa: PLC0415 -- an extra, and heavy
 
         self.folder = Path(tempfile.mkdtemp(prefix="scrapemaster-browser-"))

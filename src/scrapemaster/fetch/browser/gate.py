@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import cast
 
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
+from scrapemaster.fetch.browser.end import End
 from scrapemaster.fetch.browser.peer import is_ours
 from scrapemaster.fetch.browser.upstream import Outlet, Target, connect
 from scrapemaster.fetch.egress import EgressPolicy
@@ -34,14 +35,19 @@ _NOWHERE = b"\0\1\0\0\0\0\0\0"
 
 
 class Gate:
-    """One page's way out.
+    """One page's way out. `inlet` makes what speaks to who comes in; without it that is SOCKS.
 
-    `refusals` say, by host and port, why connections were not made. When more than `limit` bytes came in, `on_flood` is called once
+    `refusals` say, by host and port, why connections were not made. When more than `limit` bytes came in, if there is a limit, `on_flood` is called once
     and everything is cut.
     """
 
     def __init__(
-        self, egress: EgressPolicy, proxy: str | None, limit: int, on_flood: Callable[[], None]
+        self,
+        egress: EgressPolicy,
+        proxy: str | None,
+        limit: int | None = None,
+        on_flood: Callable[[], None] | None = None,
+        inlet: Callable[[Gate], Inlet] | None = None,
     ) -> None:
         self.refusals: dict[tuple[str, int], PageError] = {}
         self.received = 0
@@ -50,13 +56,14 @@ class Gate:
         self._proxy = proxy
         self._limit = limit
         self._on_flood = on_flood
+        self._inlet = inlet or Inlet
         self._server: asyncio.Server | None = None
-        self._inlets: set[_Inlet] = set()
+        self._inlets: set[Inlet] = set()
 
     async def open(self) -> None:
         """Listen on a free port of loopback."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Inlet(self), "127.0.0.1", 0)
+        self._server = await loop.create_server(lambda: self._inlet(self), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
@@ -67,7 +74,7 @@ class Gate:
         for inlet in list(self._inlets):
             inlet.abort()
 
-    def admit(self, inlet: _Inlet, transport: asyncio.Transport) -> bool:
+    def admit(self, inlet: Inlet, transport: asyncio.Transport) -> bool:
         """Whether a connection to the gate is one of our browser's."""
         peer, ours = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if self._server is None or len(self._inlets) >= _CONNECTIONS or not is_ours(peer, ours):
@@ -75,23 +82,27 @@ class Gate:
         self._inlets.add(inlet)
         return True
 
-    def leave(self, inlet: _Inlet) -> None:
+    def leave(self, inlet: Inlet) -> None:
         """The connection has ended."""
         self._inlets.discard(inlet)
 
     def count(self, size: int) -> None:
         """So many bytes came in."""
         self.received += size
-        if self.received > self._limit and self._server is not None:
+        if self._limit is not None and self.received > self._limit and self._server is not None:
             self.close()
-            self._on_flood()
+            if self._on_flood is not None:
+                self._on_flood()
 
-    async def reach(self, host: str, port: int, inlet: _Inlet) -> _Outlet:
-        """A connection to where the browser wants to go; raises `PageError`, and remembers it."""
+    async def reach(self, host: str, port: int, inlet: Inlet, proxy: str | None = None) -> _Outlet:
+        """A connection to where the browser wants to go, by `proxy` if there is one; raises `PageError`, and remembers it."""
         try:
             addresses = await self._egress.addresses(host, port)
             _, outlet = await connect(
-                Target(host, port, addresses), self._proxy, self._egress, lambda: _Outlet(self, inlet)
+                Target(host, port, addresses),
+                proxy or self._proxy,
+                self._egress,
+                lambda: _Outlet(self, inlet),
             )
         except PageError as error:
             if len(self.refusals) < _REFUSALS:
@@ -100,12 +111,14 @@ class Gate:
         return outlet
 
 
-class _Inlet(asyncio.Protocol):
+class Inlet(End, asyncio.Protocol):
     """From the browser: greets, asks for a connection, and then sends what goes out."""
+
+    #: Bytes that a greeting has at most.
+    greeting = _GREETING
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._greeted = False
         self._asking: asyncio.Task[None] | None = None
@@ -126,7 +139,7 @@ class _Inlet(asyncio.Protocol):
             return
         self._buffer += data
         # Nothing is to come before the answer, but what came early belongs to whom it is meant for.
-        if self._asking is None and (len(self._buffer) > _GREETING or not self._greet()):
+        if self._asking is None and (len(self._buffer) > self.greeting or not self._greet()):
             self.abort()
 
     def eof_received(self) -> bool:
@@ -156,30 +169,10 @@ class _Inlet(asyncio.Protocol):
         if self._outlet is not None:
             self._outlet.go_on()
 
-    def send(self, data: bytes) -> None:
-        """Pass on what came in."""
-        if self._transport is not None:
-            self._transport.write(data)
-
     def finish(self) -> None:
         """The other side has ended."""
         if self._transport is not None:
             self._transport.close()
-
-    def abort(self) -> None:
-        """End it now."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def hold(self) -> None:
-        """Take nothing more from the browser for now."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        """Take more from the browser again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
 
     def _greet(self) -> bool:
         """Read what is whole of the greeting and answer it; False when it is none."""
@@ -209,36 +202,47 @@ class _Inlet(asyncio.Protocol):
             where, (port,) = buffer[4 : end - 2], struct.unpack("!H", buffer[end - 2 : end])
             host = where[1:].decode("latin-1") if buffer[3] == 3 else str(ip_address(where))
             self._buffer = buffer[end:]
-            self._asking = asyncio.create_task(self._ask(host, port))
+            self._start(host, port)
         return True
 
-    async def _ask(self, host: str, port: int) -> None:
+    def _start(self, host: str, port: int, proxy: str | None = None) -> None:
+        """Have a connection made."""
+        self._asking = asyncio.create_task(self._ask(host, port, proxy))
+
+    async def _ask(self, host: str, port: int, proxy: str | None = None) -> None:
         try:
-            outlet = await self._gate.reach(host, port, self)
+            outlet = await self._gate.reach(host, port, self, proxy)
         except PageError as error:
-            self._answer(_reply_of(error))
+            self._refuse(error)
             self.finish()
             return
         if self._transport is None:
             outlet.abort()
             return
-        self._answer(_GRANTED)
+        self._grant()
         self._outlet = outlet
         if self._buffer:
             outlet.send(self._buffer)
             self._buffer = b""
 
+    def _grant(self) -> None:
+        """Say that the connection is there."""
+        self._answer(_GRANTED)
+
+    def _refuse(self, error: PageError) -> None:
+        """Say why there is none."""
+        self._answer(_reply_of(error))
+
     def _answer(self, reply: int) -> None:
         self.send(bytes([5, reply]) + _NOWHERE)
 
 
-class _Outlet(Outlet):
+class _Outlet(End, Outlet):
     """To the server: passes on what comes in."""
 
-    def __init__(self, gate: Gate, inlet: _Inlet) -> None:
+    def __init__(self, gate: Gate, inlet: Inlet) -> None:
         self._gate = gate
         self._inlet = inlet
-        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
@@ -269,31 +273,11 @@ class _Outlet(Outlet):
         """See asyncio."""
         self._inlet.go_on()
 
-    def send(self, data: bytes) -> None:
-        """Pass on what goes out."""
-        if self._transport is not None:
-            self._transport.write(data)
-
     def finish(self) -> None:
         """The browser will send no more."""
         if self._transport is not None and self._transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 self._transport.write_eof()
-
-    def abort(self) -> None:
-        """End it now."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def hold(self) -> None:
-        """Take nothing more from the server for now."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        """Take more from the server again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
 
 
 def _reply_of(error: PageError) -> int:

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from scrapemaster.domain.errors import GiveUpPage, InvalidUrl, PageError, RetryPage
 from scrapemaster.domain.job import JobConfig
 from scrapemaster.domain.page import Page
-from scrapemaster.domain.rendering import Capture
+from scrapemaster.domain.rendering import SETTLED, Capture
 from scrapemaster.domain.url import parse_url
 from scrapemaster.fetch.browser.cookies import CookieJar
 from scrapemaster.fetch.browser.failures import crashed, failure_of
 from scrapemaster.fetch.browser.gate import Gate
 from scrapemaster.fetch.browser.pool import Chromium
+from scrapemaster.fetch.browser.settling import Settling
 from scrapemaster.fetch.browser.steps import perform
 from scrapemaster.fetch.browser.traffic import Arrived, Manners, Traffic
 from scrapemaster.fetch.egress import EgressPolicy
@@ -142,12 +143,15 @@ class Visit:
 
     async def _load(self, tab: Tab, traffic: Traffic, url: str, ends_at: float) -> Page:
         rendering = self._terms.config.browser
-        until: Any = rendering.wait_until
+        settling = Settling(tab) if rendering.wait_until == SETTLED else None
+        until: Any = "load" if settling is not None else rendering.wait_until
         await tab.goto(url, wait_until=until, timeout=0)
         if (arrived := traffic.arrived) is None:
             raise RetryPage("bad_response", "the browser showed a page that no server sent")
         if not 200 <= arrived.status < 300:
             await self._pass(tab, traffic, ends_at)
+        if settling is not None:
+            await settling.wait()
         captures = await perform(tab, rendering)
         kind, place, text, cookies = await self._document(tab)
         if (arrived := traffic.arrived) is None or arrived.body is not None:

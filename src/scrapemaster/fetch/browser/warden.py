@@ -1,4 +1,4 @@
-"""The warden: starts Playwright's driver, and sees to it that neither the driver nor any browser outlives the crawler.
+"""The warden: starts Playwright's driver, and sees to it that neither the driver nor any browser outlives the crawler. Spiders have one, too.
 
 It is a process of its own, run by path and made of the standard library alone, so that it is small and starts at once. It is the
 subreaper of all it started (prctl(2), `PR_SET_CHILD_SUBREAPER`): whatever a browser does, its processes stay below the warden in the
@@ -27,7 +27,7 @@ _PATIENCE = 10.0
 _LOOK_EVERY = 1.0
 #: What of the environment the driver may see; our settings, secrets among them, are not its business.
 _PASSED = (
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
+    "PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
 )  # fmt: skip
 _PASSED_PREFIXES = ("PLAYWRIGHT_", "PW_")
 
@@ -89,12 +89,12 @@ def _descendants(root: int) -> set[int]:
     return found
 
 
-def _reap() -> set[int]:
-    """Take note of children that ended, orphans that came to us among them."""
-    ended = set()
+def _reap() -> dict[int, int]:
+    """Take note of children that ended, orphans that came to us among them: their codes, negative for signals."""
+    ended = {}
     with contextlib.suppress(ChildProcessError):
-        while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-            ended.add(pid)
+        while (found := os.waitpid(-1, os.WNOHANG))[0] != 0:
+            ended[found[0]] = os.waitstatus_to_exitcode(found[1])
     return ended
 
 
@@ -117,16 +117,17 @@ def _end_all(driver: int) -> None:
         time.sleep(0.01)
 
 
-def _watch(parent: int, driver: int) -> None:
-    """Return when the parent is gone or the driver has ended."""
+def _watch(parent: int, driver: int) -> int:
+    """Return when the parent is gone or the driver has ended: its exit code, 128 and the signal's number if one killed it."""
     poll = select.poll()
     with contextlib.suppress(OSError, AttributeError):
         for pid in (parent, driver):
             poll.register(os.pidfd_open(pid), select.POLLIN)
     while os.getppid() == parent:
         poll.poll(_LOOK_EVERY * 1_000)
-        if driver in _reap():
-            return
+        if (code := _reap().get(driver)) is not None:
+            return code if code >= 0 else 128 - code
+    return 0
 
 
 def main() -> int:
@@ -134,7 +135,7 @@ def main() -> int:
     parent, folder = int(os.environ["WARDEN_PARENT"]), os.environ["WARDEN_FOLDER"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
-    driver = 0
+    driver = code = 0
     try:
         with contextlib.suppress(OSError):
             os.setsid()
@@ -145,7 +146,7 @@ def main() -> int:
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
         Path(folder, "warden.pid").write_text(str(os.getpid()), encoding="ascii")
-        _watch(parent, driver)
+        code = _watch(parent, driver)
     except _Stop:
         pass
     finally:
@@ -153,7 +154,7 @@ def main() -> int:
         if driver:
             _end_all(driver)
         shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return code
 
 
 if __name__ == "__main__":

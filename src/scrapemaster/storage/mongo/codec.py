@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from scrapemaster.domain.choices import Choices
 from scrapemaster.domain.job import Job
 from scrapemaster.domain.user import User
 from scrapemaster.storage.mongo.keys import bytes_of, shown, text_of
@@ -31,6 +32,8 @@ _SPEC = (
     "webhook_url",
     "webhook_events",
     "schedule_id",
+    "spider",
+    "traceparent",
 )
 _PLAIN = (
     "owner",
@@ -65,7 +68,9 @@ def job_document(job: Job) -> dict[str, Any]:
         "name_key": bytes_or_none(job.name),
         "retry_of": job.retry_of,
         "schedule_id": job.schedule_id,
+        "project": None if job.spider is None else bytes_of(job.spider.project),
         "fill": packed(job.fill),
+        "choices": packed(job.choices),
         "announced": 0,
         "announced_at": 0.0,
         **Ledger().document(),
@@ -95,8 +100,14 @@ def job_of(document: Mapping[str, Any], spec: bytes) -> Job:
         "warnings": [text_of(text) for text in document["warnings"]],
         "scope_hosts": [text_of(host) for host in document["scope_hosts"]],
         "fill": unpacked(document["fill"]),
+        "choices": choices_of(document),
     }
     return msgspec.convert(values, Job)
+
+
+def choices_of(document: Mapping[str, Any]) -> Choices:
+    """What the `auto` engine chose, of a document of `jobs`; jobs of an older version have none."""
+    return msgspec.convert(unpacked(document.get("choices", b"{}")), Choices)
 
 
 def snapshot_of(job: Job) -> bytes:

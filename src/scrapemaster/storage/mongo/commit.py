@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from scrapemaster.domain.choices import chosen
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.job import TERMINAL, Counters, progress_of
-from scrapemaster.domain.joblog import Trouble
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of, risen
+from scrapemaster.domain.joblog import Trouble, lines_of_choices
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.series import point_of
-from scrapemaster.storage.mongo.codec import packed, unpacked
+from scrapemaster.storage.mongo.codec import choices_of, packed, unpacked
 from scrapemaster.storage.mongo.database import Database, Document, Session
 from scrapemaster.storage.mongo.discovery import (
     Seen,
@@ -31,7 +32,15 @@ from scrapemaster.storage.mongo.results import result_documents
 from scrapemaster.storage.mongo.series import write_point
 
 OVER = frozenset(str(status) for status in TERMINAL)
-_FIELDS = {**LEDGER_FIELDS, **DIARY_FIELDS, "compared": 1, "fill": 1, "created_at": 1, "started_at": 1}
+_FIELDS = {
+    **LEDGER_FIELDS,
+    **DIARY_FIELDS,
+    "compared": 1,
+    "fill": 1,
+    "choices": 1,
+    "created_at": 1,
+    "started_at": 1,
+}
 
 
 @dataclass(slots=True)
@@ -76,6 +85,7 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     holder_name: bytes,
     outcomes: Sequence[Outcome],
     rate: float | None,
+    progress: float | None = None,
 ) -> Committed:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
     # The first write to the job's document keeps every other transaction on the job out until the end of this one.
@@ -106,6 +116,11 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     diary = Diary.of(prefix, job)
     if writes.troubles:
         diary.trouble(max(outcome.fetched_at for outcome in outcomes), list(writes.troubles.values()))
+    before = choices_of(job)
+    after_choosing = chosen(before, outcomes)
+    if after_choosing is not before:
+        at = max(outcome.fetched_at for outcome in outcomes)
+        diary.write(at, lines_of_choices(before, after_choosing, outcomes))
     await _write(database, session, writes, stored.troubled, requests)
     await diary.store(database, session)
     started_at = job["created_at"] if job["started_at"] is None else job["started_at"]
@@ -115,9 +130,13 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     after = ledger.counters
     changes: Document = {
         **ledger.document(),
-        **(diary.document() if writes.troubles else {}),
-        "progress": progress_of(after, job["max_pages"], job["progress"]),
+        **(diary.document() if writes.troubles or after_choosing is not before else {}),
+        "progress": progress_of(after, job["max_pages"], job["progress"])
+        if progress is None
+        else risen(job["progress"], progress),
     }
+    if after_choosing is not before:
+        changes["choices"] = packed(after_choosing)
     if rate is not None:
         changes["rate"] = rate
     if writes.fill:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -107,6 +108,13 @@ class Database:
         """Return if the server answers as one that can be written to."""
         async with self.calls():
             await self["schema"].find_one({"_id": "schema"})
+
+    async def now(self) -> float:
+        """Epoch seconds by the clock of the server that is written to."""
+        async with self.calls():
+            answer = await self._connected().admin.command("hello")
+            shown: datetime = answer["localTime"]
+        return shown.replace(tzinfo=UTC).timestamp()
 
     @contextlib.asynccontextmanager
     async def calls(self, seconds: float = _CALL_SECONDS) -> AsyncIterator[None]:

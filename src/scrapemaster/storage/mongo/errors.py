@@ -14,7 +14,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from scrapemaster.domain.errors import StoreBroken, StoreError, StoreUnavailable
+from scrapemaster.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 
 _NO_REPLICA_SET = "MongoDB at {where} is no replica set, which transactions need: start mongod with --replSet and call rs.initiate()"
 #: Codes of the server's error table (src/mongo/base/error_codes.yml) that only a person can mend.
@@ -65,8 +65,8 @@ def translate(error: PyMongoError, where: str) -> StoreError:
     if isinstance(error, ConfigurationError):
         return StoreBroken(f"MongoDB at {where} cannot be used as SCRAPEMASTER_MONGODB_URL asks: {error}")
     if code == _DISK_FULL:
-        return StoreUnavailable(
-            f"there is no space left on the disk of MongoDB at {where}: free some, and work goes on by itself"
+        return StoreFull(
+            f"there is no space left on the disk of MongoDB at {where}: free some, and resume the jobs"
         )
     if isinstance(error, ConnectionFailure | ExecutionTimeout) or error.timeout:
         return StoreUnavailable(f"MongoDB at {where} does not answer: {error}")

@@ -90,7 +90,13 @@ class MongoFrontier:
             )
 
     async def commit(
-        self, job: JobId, holder: str, outcomes: Sequence[Outcome], *, rate: float | None = None
+        self,
+        job: JobId,
+        holder: str,
+        outcomes: Sequence[Outcome],
+        *,
+        rate: float | None = None,
+        progress: float | None = None,
     ) -> Counters:
         """See the port.
 
@@ -101,7 +107,9 @@ class MongoFrontier:
         await self._add_surplus(job, name, outcomes)
         committed = await self._database.write(
             job,
-            lambda session: commit_outcomes(self._database, session, self._seen, job, name, outcomes, rate),
+            lambda session: commit_outcomes(
+                self._database, session, self._seen, job, name, outcomes, rate, progress
+            ),
         )
         self._seen.add(prefix_of(job), committed.known)
         return committed.counters

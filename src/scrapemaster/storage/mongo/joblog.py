@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import TERMINAL
 from scrapemaster.domain.joblog import (
     LOG_LINES,
     LogEvent,
@@ -41,6 +42,23 @@ class MongoJobLog:
                 {"_id": span(prefix_of(job), after)}, sort=[("_id", 1)], limit=limit, batch_size=limit
             )
             return [line_of(one) async for one in found]
+
+    async def write(self, job: JobId, lines: Sequence[NewLine], *, now: float) -> None:
+        """See the port."""
+        jobs = self._database["jobs"]
+
+        async def work(session: Session) -> None:
+            document = await jobs.find_one_and_update(
+                {"_id": job}, {"$inc": {"turn": 1}}, {"status": 1, **DIARY_FIELDS}, session=session
+            )
+            if document is None or document["status"] in TERMINAL:
+                return
+            diary = Diary.of(prefix_of(job), document)
+            diary.write(now, lines)
+            await diary.store(self._database, session)
+            await jobs.update_one({"_id": job}, {"$set": diary.document()}, session=session)
+
+        await self._database.write(job, work)
 
     async def last(self, job: JobId) -> int:
         """See the port."""

@@ -330,6 +330,8 @@ def _conditions(query: JobQuery) -> list[Document]:
     match: Document = {name: {"$eq": str(value)} for name, value in exact.items() if value is not None}
     if query.schedule is not None:
         match["schedule_id"] = {"$eq": shown(query.schedule)}
+    if query.project is not None:
+        match["project"] = {"$eq": bytes_of(query.project)} if query.project else {"$type": "binData"}
     if query.tag is not None:
         match["tags"] = bytes_of(query.tag)
     steps: list[Document] = [{"$match": match}]

@@ -6,7 +6,7 @@ ranges of `_id` over shards. Their fields have short names, as every row repeats
     requests   k: rank and number, u: URL, d: depth; or, for the other name of a page, o: the key of the request it is of
     page_marks m: the hash of a page's rows
     artefact_chunks b: data; ids are their artefact's with the chunk's number behind
-    results    u: URL, f: the request's fingerprint, i: index in the page, t: when it was scraped, b: data,
+    results    u: URL, f: the request's fingerprint, i: index in the page, t: when it was scraped, b: data, w: engine and reason of `auto`,
                p: further parts of data too large for one document
 """
 
@@ -84,6 +84,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "proxies": [_index("identity", unique=True), _index("created_at", "_id")],
     "proxy_health": [_index("host"), _index("proxy", "host"), _index("at")],
+    "projects": [_index("project", "no"), _index("no")],
+    "project_chunks": [_index("project", "version")],
     "turns": [],
 }
 

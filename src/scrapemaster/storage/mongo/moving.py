@@ -8,7 +8,7 @@ from typing import Any
 
 from scrapemaster.domain.errors import Conflict
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.moving import Kind, MovedHealth, MovedJob, Network, RevokedToken
+from scrapemaster.domain.moving import Kind, MovedHealth, MovedJob, Network, ProjectChunk, RevokedToken
 from scrapemaster.ports.moving import Progress
 from scrapemaster.storage.mongo import moving_jobs
 from scrapemaster.storage.mongo.api_keys import key_document, key_of
@@ -20,6 +20,7 @@ from scrapemaster.storage.mongo.keys import bytes_of, pair, prefix_of, text_of
 from scrapemaster.storage.mongo.migrations import INDEXES
 from scrapemaster.storage.mongo.outbox import event_document, event_of_document
 from scrapemaster.storage.mongo.parts import keep_rest, whole
+from scrapemaster.storage.mongo.projects import chunk_document, project_document, project_of
 from scrapemaster.storage.mongo.proxies import health_document, health_of, proxy_document, proxy_of
 from scrapemaster.storage.mongo.schedules import insert_schedule, schedule_of
 from scrapemaster.storage.mongo.webhooks import endpoint_document, endpoint_of
@@ -34,6 +35,8 @@ _KEPT = {
     Kind.SCHEDULES: ("schedules", "_id"),
     Kind.PROXIES: ("proxies", "_id"),
     Kind.PROXY_HEALTH: ("proxy_health", "_id"),
+    Kind.PROJECTS: ("projects", "no"),
+    Kind.PROJECT_CHUNKS: ("project_chunks", "_id"),
     Kind.ENDPOINTS: ("webhook_endpoints", "no"),
     Kind.EVENTS: ("webhook_events", "no"),
     Kind.DELIVERIES: ("webhook_deliveries", "no"),
@@ -52,6 +55,13 @@ _DOCUMENTS: dict[Kind, Callable[[Any], Document]] = {
     Kind.ORDER_KEYS: kept_document,
     Kind.PROXIES: proxy_document,
     Kind.PROXY_HEALTH: lambda one: health_document((one.proxy, one.host), one.health),
+    Kind.PROJECT_CHUNKS: lambda one: chunk_document(one.project, one.version, one.part, one.data),
+}
+#: The same for those that are numbered.
+_NUMBERED: dict[Kind, Callable[[Any, int], Document]] = {
+    Kind.PROJECTS: project_document,
+    Kind.ENDPOINTS: endpoint_document,
+    Kind.DELIVERIES: delivery_document,
 }
 _RECORDS: dict[Kind, Callable[[Document], Any]] = {
     Kind.USERS: user_of,
@@ -61,6 +71,10 @@ _RECORDS: dict[Kind, Callable[[Document], Any]] = {
     Kind.ORDER_KEYS: kept_of,
     Kind.PROXIES: proxy_of,
     Kind.PROXY_HEALTH: lambda one: MovedHealth(one["proxy"], text_of(one["host"]), health_of(one)),
+    Kind.PROJECTS: project_of,
+    Kind.PROJECT_CHUNKS: lambda one: ProjectChunk(
+        text_of(one["project"]), text_of(one["version"]), one["part"], one["b"]
+    ),
     Kind.ENDPOINTS: endpoint_of,
     Kind.DELIVERIES: delivery_of,
 }
@@ -152,8 +166,7 @@ class MongoMoveTarget:
                     await database[name].insert_one(document, session=session)
                     await keep_rest(database, session, one.id, snapshot)
                 return
-            of = endpoint_document if kind is Kind.ENDPOINTS else delivery_document
-            documents = [of(one, no) for no, one in enumerate(records, first)]
+            documents = [_NUMBERED[kind](one, no) for no, one in enumerate(records, first)]
         else:
             documents = [_DOCUMENTS[kind](one) for one in records]
         await database[name].insert_many(documents, session=session)

@@ -79,7 +79,14 @@ async def put(  # noqa: PLR0917 -- a part of a transaction, by position
             document
             for one in records
             for document in row_documents(
-                prefix, one.seq, bytes_of(one.url), one.fingerprint, one.index, one.scraped_at, one.data
+                prefix,
+                one.seq,
+                bytes_of(one.url),
+                one.fingerprint,
+                one.index,
+                one.scraped_at,
+                one.data,
+                one.way,
             )
         ]
     elif kind is Kind.LOG:
@@ -203,7 +210,9 @@ async def _rows(database: Database, documents: list[Document]) -> list[MovedRow]
     async with database.calls():
         whole = [await with_parts(database, one) for one in documents]
     return [
-        MovedRow(number_of(one["_id"]), one["f"], one["i"], text_of(one["u"]), one["b"], one["t"])
+        MovedRow(
+            number_of(one["_id"]), one["f"], one["i"], text_of(one["u"]), one["b"], one["t"], one.get("w")
+        )
         for one in whole
     ]
 

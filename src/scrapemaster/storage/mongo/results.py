@@ -92,16 +92,26 @@ def result_documents(prefix: bytes, seq: int, outcome: Outcome) -> Iterator[Docu
     """The documents of an outcome's items, numbered from the one behind `seq`."""
     url = bytes_of(outcome.url)
     fingerprint, at = outcome.request.fingerprint, outcome.fetched_at
+    way = None if outcome.took is None else outcome.took.way
     for index, data in enumerate(outcome.items):
-        yield from row_documents(prefix, seq + index + 1, url, fingerprint, index, at, data)
+        yield from row_documents(prefix, seq + index + 1, url, fingerprint, index, at, data, way)
 
 
 def row_documents(  # noqa: PLR0917 -- a row, column by column
-    prefix: bytes, seq: int, url: bytes, fingerprint: bytes, index: int, at: float, data: bytes
+    prefix: bytes,
+    seq: int,
+    url: bytes,
+    fingerprint: bytes,
+    index: int,
+    at: float,
+    data: bytes,
+    way: str | None = None,
 ) -> Iterator[Document]:
     """The document of a row, behind those of its further parts."""
     identity = row_id(prefix, seq)
     document: Document = {"_id": identity, "u": url, "f": fingerprint, "i": index, "t": at, "b": data}
+    if way is not None:
+        document["w"] = way
     if len(data) > _PART:
         document |= {"b": data[:_PART], "p": -(-len(data) // _PART) - 1}
         for part in range(1, document["p"] + 1):
@@ -129,5 +139,11 @@ def all_parts(prefix: bytes) -> dict[str, bytes]:
 
 def _result(job: JobId, one: Document) -> Result:
     return Result(
-        job, number_of(one["_id"]), result_id(one["f"], one["i"]), text_of(one["u"]), one["b"], one["t"]
+        job,
+        number_of(one["_id"]),
+        result_id(one["f"], one["i"]),
+        text_of(one["u"]),
+        one["b"],
+        one["t"],
+        one.get("w"),
     )

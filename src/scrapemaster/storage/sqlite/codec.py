@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from scrapemaster.domain.choices import Choices
 from scrapemaster.domain.job import Counters, Job
 from scrapemaster.domain.user import User
 
@@ -24,6 +25,8 @@ _SPEC = (
     "webhook_events",
     "retry_of",
     "schedule_id",
+    "spider",
+    "traceparent",
 )
 
 JOB_COLUMNS = (
@@ -46,8 +49,8 @@ COUNTER_NAMES = (
     "fetch_ms",
     "unchanged",
 )
-#: After the counters: in how many items each selector had a value, as JSON.
-FILL_COLUMN = "t.fill"
+#: After the counters: what the `auto` engine chose, and in how many items each selector had a value, as JSON.
+FILL_COLUMN = "t.choices, t.fill"
 COUNTER_COLUMNS = ", ".join(f"t.{name}" for name in COUNTER_NAMES)
 
 
@@ -82,11 +85,22 @@ def job_of(row: sqlite3.Row | tuple[Any, ...]) -> Job:
         "scope_hosts": json.loads(scope_hosts),
         "progress": progress,
         "rate": rate,
-        "counters": Counters(*row[21:-1]),
+        "counters": Counters(*row[21:-2]),
+        "choices": json.loads(row[-2]),
         "fill": json.loads(row[-1]),
         **json.loads(spec),
     }
     return msgspec.convert(values, Job)
+
+
+def choices_of(text: str) -> Choices:
+    """The choices that `choices_text` wrote."""
+    return msgspec.convert(json.loads(text), Choices)
+
+
+def choices_text(choices: Choices) -> str:
+    """Choices as JSON."""
+    return _json(msgspec.to_builtins(choices))
 
 
 def texts(values: object) -> str:

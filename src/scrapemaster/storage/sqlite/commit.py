@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from scrapemaster.domain.choices import chosen
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.job import TERMINAL, Counters, progress_of
-from scrapemaster.domain.joblog import Trouble
+from scrapemaster.domain.job import TERMINAL, Counters, progress_of, risen
+from scrapemaster.domain.joblog import Trouble, lines_of_choices
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
 from scrapemaster.domain.series import point_of
@@ -17,12 +18,14 @@ from scrapemaster.storage.sqlite.codec import (
     COUNTER_COLUMNS,
     COUNTER_NAMES,
     FILL_COLUMN,
+    choices_of,
+    choices_text,
     packed,
     unpacked,
 )
 from scrapemaster.storage.sqlite.discovery import add_requests
 from scrapemaster.storage.sqlite.incremental import unchanged
-from scrapemaster.storage.sqlite.joblog import write_troubles
+from scrapemaster.storage.sqlite.joblog import write_lines, write_troubles
 from scrapemaster.storage.sqlite.keys import first_key
 from scrapemaster.storage.sqlite.seen import claim_alias
 from scrapemaster.storage.sqlite.series import write_point
@@ -30,20 +33,21 @@ from scrapemaster.storage.sqlite.series import write_point
 _OVER = frozenset(str(status) for status in TERMINAL)
 
 
-def commit_outcomes(
+def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a transaction
     connection: sqlite3.Connection,
     job_id: JobId,
     holder: str,
     outcomes: Sequence[Outcome],
     rate: float | None,
+    known: float | None = None,
 ) -> Counters:
     """Write the outcomes in the transaction under way; see `ports.frontier.Frontier.commit`."""
-    job, max_pages, progress, compared, started_at, before, fill = _job(connection, job_id)
+    job, max_pages, progress, compared, started_at, before, before_chosen, fill = _job(connection, job_id)
     _take_leases(connection, holder, [outcome.request.key for outcome in outcomes])
     changes = dict.fromkeys(COUNTER_NAMES, 0)
     changes["leased"] = -len(outcomes)
     changes["fetch_ms"] = round(1_000 * sum(outcome.elapsed for outcome in outcomes))
-    rows: list[tuple[int, int, int, str | None, bytes, float]] = []
+    rows: list[tuple[int, int, int, str | None, bytes, float, str | None]] = []
     key = first_key(job) + before.items
     links: list[NewRequest] = []
     troubles: dict[tuple[Verdict, str], Trouble] = {}
@@ -68,10 +72,8 @@ def commit_outcomes(
                     changes["unchanged"] += 1
                     continue
                 fill.update(outcome.fill)
-                url = None if outcome.url == request.url else outcome.url
-                for part, data in enumerate(outcome.items):
-                    key += 1
-                    rows.append((key, request.key, part, url, data, outcome.fetched_at))
+                rows += _rows(outcome, key)
+                key += len(outcome.items)
                 continue
         if verdict is Verdict.RETRY:
             changes["queued"] += 1
@@ -87,7 +89,8 @@ def commit_outcomes(
         at = max(outcome.fetched_at for outcome in outcomes)
         write_troubles(connection, job, at, list(troubles.values()))
     _note_course(connection, job, started_at, outcomes)
-    connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
+    _note_choices(connection, job, before_chosen, outcomes)
+    connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     changes["items"] = len(rows)
     # The links' own figures are written by add_requests.
     added = add_requests(connection, job, links) if links else 0
@@ -103,7 +106,7 @@ def commit_outcomes(
         "rate = coalesce(?, rate), fill = ? WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
-            progress_of(after, max_pages, progress),
+            progress_of(after, max_pages, progress) if known is None else risen(progress, known),
             rate,
             packed(fill),
             job,
@@ -114,7 +117,7 @@ def commit_outcomes(
 
 def _job(
     connection: sqlite3.Connection, job_id: JobId
-) -> tuple[int, int, float, int | None, float, Counters, Counter[str]]:
+) -> tuple[int, int, float, int | None, float, Counters, str, Counter[str]]:
     row = connection.execute(
         f"SELECT j.status, j.no, j.max_pages, t.progress, j.compared, coalesce(j.started_at, j.created_at), {COUNTER_COLUMNS}, {FILL_COLUMN} "
         "FROM jobs j JOIN tallies t ON t.job = j.no WHERE j.id = ?",
@@ -122,7 +125,15 @@ def _job(
     ).fetchone()
     if row is None or row[0] in _OVER:
         raise LeaseLost(f"job {job_id} is over")
-    return row[1], row[2], row[3], row[4], row[5], Counters(*row[6:-1]), Counter(unpacked(row[-1]))
+    return row[1], row[2], row[3], row[4], row[5], Counters(*row[6:-2]), row[-2], Counter(unpacked(row[-1]))
+
+
+def _rows(outcome: Outcome, key: int) -> Iterator[tuple[int, int, int, str | None, bytes, float, str | None]]:
+    """The rows of a page, numbered from the one behind `key`."""
+    url = None if outcome.url == outcome.request.url else outcome.url
+    way = None if outcome.took is None else outcome.took.way
+    for part, data in enumerate(outcome.items):
+        yield key + part + 1, outcome.request.key, part, url, data, outcome.fetched_at, way
 
 
 def _note_course(
@@ -132,6 +143,17 @@ def _note_course(
     age = max((outcome.fetched_at for outcome in outcomes), default=started_at) - started_at
     if (point := point_of(age, outcomes)) is not None:
         write_point(connection, job, point)
+
+
+def _note_choices(connection: sqlite3.Connection, job: int, stored: str, outcomes: Sequence[Outcome]) -> None:
+    """Add to what the `auto` engine chose and learnt; nothing for the other engines."""
+    if not any(outcome.took is not None for outcome in outcomes):
+        return
+    before = choices_of(stored)
+    after = chosen(before, outcomes)
+    connection.execute("UPDATE tallies SET choices = ? WHERE job = ?", (choices_text(after), job))
+    at = max(outcome.fetched_at for outcome in outcomes)
+    write_lines(connection, job, at, lines_of_choices(before, after, outcomes))
 
 
 def _take_leases(connection: sqlite3.Connection, holder: str, keys: list[int]) -> None:

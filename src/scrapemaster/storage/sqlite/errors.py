@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from scrapemaster.domain.errors import StoreBroken, StoreError, StoreUnavailable
+from scrapemaster.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 
 _PASSING = {
     sqlite3.SQLITE_BUSY: "the database {path} is locked by another process",
     sqlite3.SQLITE_LOCKED: "the database {path} is locked by another process",
-    sqlite3.SQLITE_FULL: "there is no space left on the disk of {path}: free some, and work goes on by itself",
     sqlite3.SQLITE_IOERR: "the disk of {path} gives errors ({detail}): see whether it is full or failing",
     sqlite3.SQLITE_NOMEM: "there was not enough memory to use {path}",
 }
@@ -28,5 +27,7 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LASTING:
         return StoreBroken(_LASTING[code].format(path=path, detail=error))
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"there is no space left on the disk of {path}: free some, and resume the jobs")
     sentence = _PASSING.get(code, "the database {path} failed: {detail}")
     return StoreUnavailable(sentence.format(path=path, detail=error))

@@ -72,11 +72,17 @@ class SqliteFrontier:
         )
 
     async def commit(
-        self, job: JobId, holder: str, outcomes: Sequence[Outcome], *, rate: float | None = None
+        self,
+        job: JobId,
+        holder: str,
+        outcomes: Sequence[Outcome],
+        *,
+        rate: float | None = None,
+        progress: float | None = None,
     ) -> Counters:
         """See the port."""
         return await self._database.write(
-            lambda connection: commit_outcomes(connection, job, _name(job, holder), outcomes, rate)
+            lambda connection: commit_outcomes(connection, job, _name(job, holder), outcomes, rate, progress)
         )
 
     async def release(

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from scrapemaster.domain.ids import JobId
+from scrapemaster.domain.job import TERMINAL
 from scrapemaster.domain.joblog import (
     LOG_LINES,
     LogEvent,
@@ -43,6 +44,16 @@ class SqliteJobLog:
             ]
 
         return await self._database.read(work)
+
+    async def write(self, job: JobId, lines: Sequence[NewLine], *, now: float) -> None:
+        """See the port."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT no, status FROM jobs WHERE id = ?", (job,)).fetchone()
+            if row is not None and row[1] not in TERMINAL:
+                write_lines(connection, row[0], now, lines)
+
+        await self._database.write(work)
 
     async def last(self, job: JobId) -> int:
         """See the port."""

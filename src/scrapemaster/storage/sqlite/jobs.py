@@ -337,6 +337,11 @@ def _conditions(query: JobQuery) -> tuple[str, list[Any]]:
     if query.schedule is not None:
         conditions.append("json_extract(j.spec, '$.schedule_id') = ?")
         values.append(query.schedule)
+    if query.project is not None:
+        conditions.append(
+            "coalesce(json_extract(j.spec, '$.spider.project'), '') <> '' AND ? IN ('', json_extract(j.spec, '$.spider.project'))"
+        )
+        values.append(query.project)
     if query.tag is not None:
         conditions.append("EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?)")
         values.append(query.tag)

@@ -385,6 +385,38 @@ CREATE INDEX jobs_by_schedule ON jobs (json_extract(spec, '$.schedule_id'), crea
 CREATE INDEX jobs_by_status ON jobs (owner, status, created_at);
 """
 
+_CHOICES = """
+-- What the `auto` engine chose for a job's pages and learnt, as JSON; written by the commits that it came from.
+ALTER TABLE tallies ADD COLUMN choices TEXT NOT NULL DEFAULT '{}';
+-- The engine that it chose for a row's page, and why: `browser/script_shell`. Null for the other engines.
+ALTER TABLE results ADD COLUMN way TEXT;
+"""
+
+_SPIDERS = """
+-- Uploaded Scrapy projects; no: the order in which they came.
+CREATE TABLE projects (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    uploaded_at REAL NOT NULL,
+    uploaded_by TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    spiders TEXT NOT NULL,
+    UNIQUE (project, version)
+);
+CREATE TABLE project_chunks (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (project, version, part)
+);
+"""
+
 STEPS: tuple[str, ...] = (
     _FIRST,
     _WEBHOOKS,
@@ -396,6 +428,8 @@ STEPS: tuple[str, ...] = (
     _ARTEFACTS,
     _PROXIES,
     _SERIES,
+    _CHOICES,
+    _SPIDERS,
 )
 
 

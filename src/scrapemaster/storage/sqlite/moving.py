@@ -28,6 +28,7 @@ from scrapemaster.domain.moving import (
     Network,
     PageMark,
     PageTrouble,
+    ProjectChunk,
     RevokedToken,
 )
 from scrapemaster.domain.rendering import Artefact, ArtefactKind
@@ -49,6 +50,8 @@ from scrapemaster.storage.sqlite.deliveries import DELIVERY_COLUMNS, delivery_of
 from scrapemaster.storage.sqlite.errors import translate
 from scrapemaster.storage.sqlite.keys import SHIFT, end_key, first_key
 from scrapemaster.storage.sqlite.outbox import EVENT_COLUMNS, event_of_row
+from scrapemaster.storage.sqlite.projects import COLUMNS as PROJECT_COLUMNS
+from scrapemaster.storage.sqlite.projects import project_of
 from scrapemaster.storage.sqlite.proxies import COLUMNS as PROXY_COLUMNS
 from scrapemaster.storage.sqlite.proxies import HEALTH_COLUMNS, health_of, proxy_of
 from scrapemaster.storage.sqlite.schedules import COLUMNS as SCHEDULE_COLUMNS
@@ -87,6 +90,13 @@ _TABLES: dict[Kind, tuple[str, str, str, Callable[[tuple[Any, ...]], object]]] =
     ),
     Kind.SCHEDULES: ("schedules", "id", f"{SCHEDULE_COLUMNS}, spec", schedule_of),
     Kind.PROXIES: ("proxies", "id", PROXY_COLUMNS, proxy_of),
+    Kind.PROJECTS: ("projects", "no", PROJECT_COLUMNS, project_of),
+    Kind.PROJECT_CHUNKS: (
+        "project_chunks",
+        "no",
+        "project, version, part, data",
+        lambda row: ProjectChunk(*row),
+    ),
     Kind.PROXY_HEALTH: (
         "proxy_health",
         "host || char(0) || proxy",
@@ -108,6 +118,7 @@ _SUMMARY = (
     "SELECT * FROM api_keys ORDER BY id",
     "SELECT * FROM schedules ORDER BY id",
     "SELECT * FROM proxies ORDER BY id",
+    "SELECT * FROM projects ORDER BY no",
     "SELECT count(*), sum(at), sum(good), sum(bad), sum(until) FROM proxy_health",
     "SELECT * FROM webhook_endpoints ORDER BY no",
     "SELECT count(*), max(no) FROM webhook_events",
@@ -201,7 +212,7 @@ class SqliteMoveSource:
             return self._known(number, after)
         if kind is Kind.ROWS:
             return self._batches(
-                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+                "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
                 "FROM results r JOIN requests q ON q.key = r.request "
                 f"WHERE r.key > ?2 AND r.key < ?1 ORDER BY r.key LIMIT {_RECORDS}",
                 (end,),

@@ -18,7 +18,7 @@ _BATCH_BYTES = 4 * 1024 * 1024
 #: Rows that are read on the event loop itself: the API's default page.
 _FEW = 100
 _SELECT = (
-    "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at "
+    "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
     "FROM results r JOIN requests q ON q.key = r.request WHERE r.key > ? AND r.key < ?"
 )
 
@@ -110,5 +110,5 @@ class SqliteResults:
 
 
 def _result_of(job: JobId, first: int, row: tuple[Any, ...]) -> Result:
-    key, mark, part, url, data, at = row
-    return Result(job, key - first, result_id(mark, part), url, data, at)
+    key, mark, part, url, data, at, way = row
+    return Result(job, key - first, result_id(mark, part), url, data, at, way)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from scrapemaster.storage.sqlite.api_keys import SqliteApiKeys
@@ -10,6 +11,7 @@ from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.frontier import SqliteFrontier
 from scrapemaster.storage.sqlite.joblog import SqliteJobLog
 from scrapemaster.storage.sqlite.jobs import SqliteJobs
+from scrapemaster.storage.sqlite.projects import SqliteProjects
 from scrapemaster.storage.sqlite.proxies import SqliteProxies
 from scrapemaster.storage.sqlite.results import SqliteResults
 from scrapemaster.storage.sqlite.schedules import SqliteSchedules
@@ -37,6 +39,7 @@ class SqliteStore:
         self.webhooks = SqliteWebhooks(self._database)
         self.api_keys = SqliteApiKeys(self._database)
         self.proxies = SqliteProxies(self._database)
+        self.projects = SqliteProjects(self._database)
 
     async def open(self) -> None:
         """See the port."""
@@ -47,6 +50,10 @@ class SqliteStore:
         """See the port."""
         await self.jobs.close()
         await self._database.close()
+
+    async def now(self) -> float:
+        """See the port: all who have the file open are on one machine."""
+        return time.time()
 
     async def ping(self) -> None:
         """See the port."""

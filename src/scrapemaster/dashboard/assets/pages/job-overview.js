@@ -6,7 +6,7 @@ import { useLoad } from "../app/load.js";
 import { setQuery } from "../app/router.js";
 import { Chart } from "../parts/chart.js";
 import { Waiting, Wrong } from "../parts/states.js";
-import { reasonWord } from "./job-parts.js";
+import { CHOICES, reasonWord } from "./job-parts.js";
 
 /** Milliseconds between two readings while the job runs and somebody looks. */
 const AGAIN = 10_000;
@@ -34,6 +34,9 @@ export function Overview({ job }) {
           : html`<ul class="fill">${fields.map(([name, one]) => html`<li key=${name}><span class="cut mono" title=${name}>${name}</span>
             <span class=${`meter${job.items_scraped && one.rate < 0.5 ? " low" : ""}`} role="img" aria-label=${`${name} is filled in ${percent(one.rate)} of the rows`}><i style=${{ transform: `scaleX(${one.rate})` }}></i></span>
             <span class="figure">${job.items_scraped ? percent(one.rate) : "–"}</span></li>`)}</ul>`}</section>
+      ${job.engines && html`<section class="card" aria-label="Engines"><header><h2>Engines</h2><span class="faint">chosen for each page</span></header>
+        <ul class="reasons">${Object.entries(job.engines).flatMap(([engine, share]) => Object.entries(share.reasons).map(([why, pages]) => html`<li key=${engine + why}><b>${engine === "browser" ? "Rendered" : "Plain"}</b><span class="figure">${count(pages)}</span>
+          <span class="cut faint">${CHOICES[why] ?? why.replaceAll("_", " ")}</span></li>`))}</ul></section>`}
       <section class="card" aria-label="Failed pages"><header><h2>Failed pages</h2>${bad.data?.total > 0 && html`<button type="button" class="linklike" onClick=${() => setQuery({ tab: "errors" })}>All ${count(bad.data.total)}</button>`}</header>
         ${!bad.data?.total ? html`<p class="soft inset">${bad.data ? "None." : bad.error ? bad.error.message : "…"}</p>`
           : html`<ul class="reasons">${grouped(bad.data.rows).slice(0, 6).map(([reason, rows]) => html`<li key=${reason}><b>${reasonWord(reason)}</b><span class="figure">${count(rows.length)}${bad.data.rows.length < bad.data.total ? "+" : ""}</span>

@@ -13,6 +13,13 @@ export const REASONS = {
   not_html: "Not a page", download: "A file to be saved", offsite_redirect: "Leads to another site", too_large: "Larger than allowed", extract_timeout: "Extraction took too long",
 };
 
+/** Why the auto engine took a page from where it took it, in words for people. */
+export const CHOICES = {
+  no_scripts: "nothing to run on the page", complete: "complete as it came", checked: "rendered to compare, nothing changed", learned: "pages like it do not change", no_browser: "no browser to render it",
+  render_failed: "the browser did not bring it", script_shell: "a shell that scripts fill", placeholders: "placeholders instead of values", fields_empty: "fields were empty", challenge: "a challenge to pass",
+  blocked: "turned away plainly", differed: "differs when rendered", section_rendered: "the pages before it needed it", ordered: "the order asks for it",
+};
+
 /** @param {string} reason */
 export const reasonWord = (reason) => REASONS[reason] ?? reason.replace(/^http_(\d+)$/, "Answered $1").replaceAll("_", " ");
 

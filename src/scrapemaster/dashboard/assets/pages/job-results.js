@@ -14,6 +14,7 @@ import { Menu } from "../parts/menu.js";
 import { Empty, Wrong } from "../parts/states.js";
 import { OVER } from "../parts/status.js";
 import { tell } from "../parts/toast.js";
+import { CHOICES } from "./job-parts.js";
 
 const SYSTEM = ["url", "scraped_at"];
 
@@ -61,7 +62,7 @@ export function Results({ job }) {
       : html`<div class="gridbox" style=${{ height: `min(${(Math.max(3, total) + 1) * 34 + 3}px, max(320px, 100dvh - 150px))` }}><${Grid} key=${wanted} label="Rows" total=${total} columns=${columns} rowAt=${rowAt} onRange=${onRange} onOpen=${setOpen} chosen=${open} /></div>`}
     ${opened && html`<${Dialog} side title=${`Row ${count(open + 1)}`} onClose=${() => setOpen(-1)}
       footer=${html`<${Button} icon="left" disabled=${open <= 0} onClick=${() => setOpen(open - 1)}>Previous<//><${Button} icon="right" disabled=${open >= total - 1 || rowAt(open + 1) === undefined} onClick=${() => setOpen(open + 1)}>Next<//>`}>
-      <p class="soft">From <a href=${opened.url} target="_blank" rel="noopener noreferrer">${opened.url}</a><br />${moment(opened.scraped_at)}</p>
+      <p class="soft">From <a href=${opened.url} target="_blank" rel="noopener noreferrer">${opened.url}</a><br />${moment(opened.scraped_at)}${opened.engine_reason && html`<br />${opened.engine_used === "browser" ? "Rendered" : "Taken plainly"}: ${CHOICES[opened.engine_reason] ?? opened.engine_reason}`}</p>
       <dl class="detail">${Object.entries(opened.data).map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd>${value === null ? html`<span class="faint">null</span>` : typeof value === "object" ? html`<pre class="mono">${JSON.stringify(value, null, 2)}</pre>` : String(value)}</dd></div>`)}</dl>
       <${Code} label="Row as JSON" text=${JSON.stringify(opened.data, null, 2)} /><//>`}
   </section>`;

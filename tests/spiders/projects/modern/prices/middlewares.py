@@ -1,0 +1,3 @@
+class Nothing:
+    def process_request(self, request):
+        return None

@@ -1,0 +1,4 @@
+BOT_NAME = "walker"
+SPIDER_MODULES = ["walker.spiders"]
+CONCURRENT_REQUESTS_PER_DOMAIN = 16
+RETRY_TIMES = 1
