@@ -178,7 +178,7 @@ class Service:
             raise RuntimeError("the service was not started")
         return self._process
 
-    def _wait_ready(self, seconds: float = 60.0) -> None:
+    def _wait_ready(self, seconds: float = 180.0) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self._running().poll() is not None:

@@ -21,6 +21,12 @@ TOOLS = Path(sys.executable).parent
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 #: What nginx keeps outside its folder unless it is told.
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+#: Variables that the compose file wants.
+REQUIRED = {
+    "REDIS_PASSWORD": "hush",
+    "SCRAPEMASTER_SECRET_KEY": "k" * 64,
+    "SCRAPEMASTER_ADMIN_PASSWORD": "correct-horse-battery",
+}
 FILES = [path for path in DEPLOY.rglob("*") if path.is_file()]
 
 
@@ -43,6 +49,40 @@ def tool(name):
 
 def test_the_compose_file_is_one():
     run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+
+
+def composed(tmp_path, **variables):
+    """What a compose tool makes of the file; it asks an engine for its version alone, and gets one."""
+    engine = tmp_path / "podman"
+    engine.write_text("#!/bin/sh\necho podman version 5.0.0\n")
+    engine.chmod(0o755)
+    plain = {name: value for name, value in os.environ.items() if name not in REQUIRED}
+    return subprocess.run(
+        [TOOLS / "podman-compose", "--podman-path", engine, "-f", DEPLOY / "compose.yaml", "config"],
+        env={**plain, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_compose_tool_reads_the_compose_file_with_its_variables(tmp_path):
+    ended = composed(tmp_path, **REQUIRED)
+
+    assert ended.returncode == 0, ended.stderr
+    services = yaml.safe_load(ended.stdout)["services"]
+    for name in ("api", "worker"):
+        assert services[name]["environment"]["SCRAPEMASTER_REDIS_URL"] == "redis://:hush@redis:6379/0"
+    assert "hush" in services["redis"]["command"]
+
+
+@pytest.mark.parametrize("left_out", ["REDIS_PASSWORD", "SCRAPEMASTER_SECRET_KEY"])
+def test_the_compose_file_asks_for_what_is_secret(tmp_path, left_out):
+    ended = composed(tmp_path, **{name: value for name, value in REQUIRED.items() if name != left_out})
+
+    assert ended.returncode != 0
+    assert "set " in ended.stderr
 
 
 def test_the_compose_file_has_all_parts_and_only_nginx_is_reached_from_outside():

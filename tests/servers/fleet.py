@@ -41,7 +41,7 @@ class Fleet(Service):
             self.add_worker()
         self.wait_for_workers(self._count)
 
-    def _wait_ready(self, seconds=90.0):
+    def _wait_ready(self, seconds=180.0):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self._process.poll() is None, f"the API ended with code {self._process.returncode}"
@@ -66,7 +66,7 @@ class Fleet(Service):
         self.workers.append(worker)
         return worker
 
-    def wait_for_workers(self, count, seconds=90.0):
+    def wait_for_workers(self, count, seconds=180.0):
         """Wait until the fleet has so many workers."""
         end = time.monotonic() + seconds
         while len(seen := self.seen_workers()) != count:
@@ -163,7 +163,7 @@ def crawl_order(url, **config):
     }
 
 
-def until(condition, seconds=90.0):
+def until(condition, seconds=180.0):
     """What the condition gives, once that is true."""
     end = time.monotonic() + seconds
     while not (found := condition()):
