@@ -4,7 +4,7 @@
 # make test    set up, every test
 # make faults  every test of faults, TIMES times, until one fails; SCRAPEMASTER_TEST_KILLS=30 and SCRAPEMASTER_TEST_OUTAGE=60 make them harder
 # make fuzz    10,000 generated requests as admin and as user: is the API what its OpenAPI document says?
-# make bench   crawl a real manual: ScrapeMaster, a hand-written loop, Scrapy, side by side
+# make bench   measure everything, side by side with peers: report in benchmarks/out (ARGS=--quick: small, in minutes)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -50,7 +50,12 @@ faults: setup
 fuzz: setup
 	$(BIN)/python -m benchmarks.conformance $(ARGS)
 
-bench: setup
+# Peers that want other versions than we do live in .bench; what cannot be had there is named in the report.
+.bench/.ready: benchmarks/peers/requirements.txt benchmarks/peers/package.json $(STAMP)
+	$(BIN)/python -m benchmarks.environment
+	@touch $@
+
+bench: setup .bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)
 
 format: setup
@@ -64,4 +69,4 @@ lock: setup
 	$(BIN)/python scripts/lock.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

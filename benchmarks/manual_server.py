@@ -1,4 +1,4 @@
-"""Real manuals, served by nginx on one pinned core."""
+"""Sites served by nginx on one pinned core: files, and pages that its configuration makes from nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 8192; }}
 http {{
   access_log off;
   log_not_found off;
@@ -30,7 +30,7 @@ http {{
   scgi_temp_path {folder}/scgi;
   keepalive_requests 1000000;
   open_file_cache max=10000;
-  server {{ listen 127.0.0.1:{port}; root {root}; index index.html; }}
+  server {{ {listen} root {root}; index index.html; {locations} }}
 }}
 """
 
@@ -44,8 +44,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(root: Path, core: int | None = None) -> Iterator[str]:
-    """Serve `root`, on one core if given; yields the base URL."""
+def nginx(
+    root: Path, core: int | None = None, *, locations: str = "", addresses: Sequence[str] = ("127.0.0.1",)
+) -> Iterator[str]:
+    """Serve `root`, on one core if given; yields the base URL, of the first address.
+
+    `locations`: more of nginx's configuration, of its server. `addresses`: those of loopback that it listens on, all on one port.
+    """
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         raise SystemExit("nginx is not installed: apt-get install nginx-light")
@@ -54,23 +59,24 @@ def nginx(root: Path, core: int | None = None) -> Iterator[str]:
         # nginx's worker gives up root for `nobody`, who must be able to reach its folders.
         Path(folder).chmod(0o755)
         config = Path(folder) / "nginx.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=port, root=root))
+        listen = " ".join(f"listen {address}:{port};" for address in addresses)
+        config.write_text(_CONFIG.format(folder=folder, listen=listen, root=root, locations=locations))
         pin = ["taskset", "-c", str(core)] if core is not None else []
         process = subprocess.Popen([*pin, program, "-c", str(config), "-e", "stderr"])
         try:
-            wait_for_port(port)
-            yield f"http://127.0.0.1:{port}"
+            wait_for_port(port, address=addresses[0])
+            yield f"http://{addresses[0]}:{port}"
         finally:
             process.terminate()
             process.wait()
 
 
-def wait_for_port(port: int, seconds: float = 15.0) -> None:
+def wait_for_port(port: int, seconds: float = 15.0, address: str = "127.0.0.1") -> None:
     """Return once something listens there."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((address, port)) == 0:
                 return
         time.sleep(0.02)
     raise SystemExit(f"nothing listens on port {port} after {seconds} s")

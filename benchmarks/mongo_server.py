@@ -29,10 +29,12 @@ def program() -> str | None:
 
 
 class MongoServer:
-    """A `mongod` of our own; `alone`: no replica set; `in_memory`: its files, if possible. It keeps its port and its data over `kill` and `start`. Use as a context manager."""
+    """A `mongod` of our own; `alone`: no replica set; `in_memory`: its files, if possible; `core`: the one it is pinned to. It keeps its port and its data over `kill` and `start`. Use as a context manager."""
 
-    def __init__(self, path: str, *, alone: bool = False, in_memory: bool = True) -> None:
-        self._program = path
+    def __init__(
+        self, path: str, *, alone: bool = False, in_memory: bool = True, core: int | None = None
+    ) -> None:
+        self._command = [path] if core is None else ["taskset", "-c", str(core), path]
         self._alone = alone
         # In memory where that can be had: a sync to the disk for each commit would be most of the tests' time.
         memory = Path("/dev/shm")
@@ -49,7 +51,7 @@ class MongoServer:
         """Start it and wait until it can be written to."""
         member_of = [] if self._alone else ["--replSet", "test"]
         self._process = subprocess.Popen(
-            [self._program, *member_of, "--bind_ip", "127.0.0.1", "--port", str(self.port)]  # noqa: RUF005 -- lines of a command
+            [*self._command, *member_of, "--bind_ip", "127.0.0.1", "--port", str(self.port)]  # noqa: RUF005 -- lines of a command
             + ["--dbpath", self._folder.name, "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]
             + ["--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket"]
             + ["--logpath", str(Path(self._folder.name) / "log"), "--logappend"],

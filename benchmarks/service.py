@@ -25,7 +25,7 @@ class Service:
     """`scrapemaster serve` on a free port, allowed to reach loopback.
 
     `core` pins it, crawler included. `data_dir` outlives it when given. What it logs is added to `log`. `before` stands in
-    front of its command. Use as a context manager.
+    front of its command; `command` may make it a fleet's (`("all", "--workers", "2")`). Use as a context manager.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Service:
         core: int | None = None,
         log: Path | None = None,
         before: Sequence[str] = (),
+        command: Sequence[str] = ("serve",),
         **settings: str,
     ) -> None:
         self._temporary = None if data_dir else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -44,6 +45,7 @@ class Service:
         self._core = core
         self._log = log
         self._before = before
+        self._command = command
         self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +60,7 @@ class Service:
         with contextlib.ExitStack() as stack:
             log = stack.enter_context(self._log.open("ab")) if self._log else None
             self._process = subprocess.Popen(
-                [*self._before, *pin, sys.executable, "-m", "scrapemaster", "serve"]  # noqa: RUF005 -- two lines of a command
+                [*self._before, *pin, sys.executable, "-m", "scrapemaster", *self._command]  # noqa: RUF005 -- two lines of a command
                 + ["--port", str(self.port), "--data-dir", str(self.data_dir)],
                 env={
                     **os.environ,

@@ -1,49 +1,56 @@
-"""Scrapy as fast as it goes: concurrency 32, nothing optional on, links by lxml without LinkExtractor."""
+"""Scrapy as fast as it goes: concurrency 32, nothing optional on, links by lxml without LinkExtractor, rows kept by the spider."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Iterator
-from urllib.parse import urldefrag, urljoin, urlsplit
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urldefrag, urljoin
 
 from scrapy import Request, Spider
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import HtmlResponse, Response
 
+from benchmarks.peers.order import Order, Row
 
-class ManualSpider(Spider):
-    """Follows every link of one host; a row with title and first heading for each page."""
 
-    name = "manual"
+class OrderSpider(Spider):
+    """Follows every link below the prefix."""
 
-    def __init__(self, start: str) -> None:
+    name = "order"
+
+    def __init__(self, order: Order) -> None:
         super().__init__()
-        self.host = urlsplit(start).netloc
-        self.first = start
-        self.rows: list[dict[str, str | None]] = []
+        self.order = order
+        self.pages = 0
+        self.rows: list[Row] = []
+        self.texts = {name: f"{selector}::text" for name, selector in order.fields.items()}
 
-    async def start(self) -> Iterator[Request]:
-        yield Request(self.first)
+    async def start(self) -> AsyncIterator[Request]:
+        for url in self.order.urls:
+            yield Request(url)
 
     def parse(self, response: Response) -> Iterator[Request]:
         if not isinstance(response, HtmlResponse):
             return
-        selector = response.selector
-        self.rows.append({"title": selector.css("title::text").get(), "h2": selector.css("h2::text").get()})
-        for href in set(selector.root.xpath("//a/@href")):
+        order, page = self.order, response.selector
+        self.pages += 1
+        for scope in page.css(order.item) if order.item else (page,):
+            row: Row = {"url": response.url}
+            for name, selector in self.texts.items():
+                row[name] = scope.css(selector).get()
+            self.rows.append(row)
+        for href in set(page.root.xpath("//a/@href")):
             url = urldefrag(urljoin(response.url, href)).url
-            if urlsplit(url).netloc == self.host:
+            if url.startswith(order.prefix):
                 yield Request(url)
 
 
 def main() -> None:
-    """Crawl the URL given and print the figures."""
+    """Crawl and print the figures."""
+    order = Order.read()
     process = CrawlerProcess(
         {
-            "CONCURRENT_REQUESTS": 32,
-            "CONCURRENT_REQUESTS_PER_DOMAIN": 32,
+            "CONCURRENT_REQUESTS": order.concurrency,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": order.concurrency,
             "DOWNLOAD_DELAY": 0,
             "LOG_LEVEL": "ERROR",
             "ROBOTSTXT_OBEY": True,
@@ -62,15 +69,13 @@ def main() -> None:
         },
         install_root_handler=False,
     )
-    crawler = process.create_crawler(ManualSpider)
-    started = time.perf_counter()
-    process.crawl(crawler, start=sys.argv[1])
+    crawler = process.create_crawler(OrderSpider)
+    process.crawl(crawler, order=order)
     process.start()
-    seconds = time.perf_counter() - started
-    rows = crawler.spider.rows if crawler.spider is not None else []
-    print(
-        json.dumps({"pages": len(rows), "titles": sum(1 for row in rows if row["title"]), "seconds": seconds})
-    )
+    spider = crawler.spider
+    if not isinstance(spider, OrderSpider):
+        raise SystemExit("the spider did not start")
+    order.report(spider.pages, spider.rows)
 
 
 if __name__ == "__main__":

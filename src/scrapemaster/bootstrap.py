@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
-import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrapemaster import __version__
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.runner import SliceRunner
@@ -22,12 +18,9 @@ from scrapemaster.data_folder import (
 )
 from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.errors import InvalidSetting
-from scrapemaster.domain.events import Event, EventType
-from scrapemaster.domain.ids import uuid7
 from scrapemaster.domain.job import EngineName, Priority
 from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.domain.scrapy_settings import ScrapyRules
-from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
@@ -39,12 +32,6 @@ from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle as LocalThrottle
-from scrapemaster.fleet.board import RedisBoard
-from scrapemaster.fleet.bus import RedisBus
-from scrapemaster.fleet.counters import RedisCounters
-from scrapemaster.fleet.refusal import check
-from scrapemaster.fleet.registry import Registry
-from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.ports.board import Board
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
@@ -76,12 +63,11 @@ from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.services.spider_orders import SpiderOrders
 from scrapemaster.services.tokens import Tokens
 from scrapemaster.services.users import Removal, UserService
-from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
 from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
-from scrapemaster.stores import extra_for, fleet_use, open_store
+from scrapemaster.stores import extra_for, open_store
 
 if TYPE_CHECKING:
     from scrapemaster.queueing.docket_queue import DocketQueue
@@ -188,14 +174,16 @@ def build_isolation(settings: Settings) -> Isolation:
 
 
 @dataclass(slots=True, frozen=True)
-class _Crawling:
+class Crawling:
+    """What crawls, beside the task engine."""
+
     runner: SliceRunner
     dispatcher: Dispatcher
     orders: Orders
     clock: StoreClock
 
 
-async def _build_crawling(  # noqa: PLR0917 -- called in two places
+async def build_crawling(  # noqa: PLR0917 -- called in two places
     settings: Settings,
     store: Store,
     engines: Engines,
@@ -204,7 +192,7 @@ async def _build_crawling(  # noqa: PLR0917 -- called in two places
     stack: contextlib.AsyncExitStack,
     worker: str | None = None,
     tracer: Tracer | None = None,
-) -> _Crawling:
+) -> Crawling:
     """What crawls over an open store, beside the task engine; closed with `stack`. `worker` is a name that no other worker has."""
     stack.push_async_callback(engines.close)
     isolation = build_isolation(settings)
@@ -233,7 +221,7 @@ async def _build_crawling(  # noqa: PLR0917 -- called in two places
     stack.push_async_callback(runner.close)
     hooks = JobHooks(store.webhooks, build_egress(settings))
     orders = Orders(engines.get, hooks, PoolOrders(store.proxies), SpiderOrders(store.projects))
-    return _Crawling(runner, dispatcher, orders, clock)
+    return Crawling(runner, dispatcher, orders, clock)
 
 
 @contextlib.asynccontextmanager
@@ -244,7 +232,7 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
     async with open_store(settings) as store, contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "crawler"))
         engines = build_engines(settings, build_proxies(settings, store))
-        parts = await _build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
+        parts = await build_crawling(settings, store, engines, events, recorder, stack, tracer=tracer)
         queue = DocketQueue(
             "memory://",
             parts.runner.run,
@@ -352,12 +340,6 @@ def build_services(
     )
 
 
-#: What slices under way must hear of at once.
-_ORDERS = frozenset(
-    {EventType.JOB_PAUSED, EventType.JOB_CANCELLED, EventType.JOB_COMPLETED, EventType.JOB_FAILED}
-)
-
-
 def redis_url_of(settings: Settings) -> str:
     """The address of the fleet's Redis; raises `InvalidSetting` when none is set."""
     if settings.redis_url is None:
@@ -366,96 +348,3 @@ def redis_url_of(settings: Settings) -> str:
             "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
         )
     return settings.redis_url.get_secret_value()
-
-
-async def check_redis(settings: Settings) -> None:
-    """Raise `InvalidSetting` when the fleet's Redis will never take us; one that does not answer now is waited for later."""
-    await check(redis_url_of(settings))
-
-
-@contextlib.asynccontextmanager
-async def fleet_crawler_app(
-    settings: Settings, worker: str, recorder: Recorder | None, lost: Callable[[str], None]
-) -> AsyncIterator[CrawlerApp]:
-    """The parts of a fleet's worker of that name; the queue is to be entered by the caller. `lost`: see `stores.Use`."""
-    from scrapemaster.queueing.fleet_queue import FleetWorker  # noqa: PLC0415 -- heavy, and for fleets alone
-
-    url, started_at = redis_url_of(settings), time.time()
-
-    def hear(event: Event) -> None:
-        if event.type in _ORDERS:
-            parts.runner.poke(event.job_id)
-            # Webhooks may tell of it.
-            parts.dispatcher.poke()
-
-    def report() -> WorkerReport:
-        return WorkerReport(
-            worker,
-            socket.gethostname(),
-            os.getpid(),
-            __version__,
-            started_at,
-            time.time(),
-            parts.runner.slices,
-            parts.runner.pages_per_second(),
-            parts.runner.figures,
-        )
-
-    async with open_store(settings, fleet_use(lost)) as store, contextlib.AsyncExitStack() as stack:
-        tracer = stack.enter_context(build_tracer(settings, "worker"))
-        throttle = await stack.enter_async_context(FleetThrottle(url, worker, settings.host_concurrency))
-        bus = await stack.enter_async_context(RedisBus(url))
-        engines = build_engines(settings, build_proxies(settings, store), throttle)
-        parts = await _build_crawling(settings, store, engines, bus, recorder, stack, worker, tracer)
-        bus.subscribe(hear)
-        bus.subscribe_nudges(parts.dispatcher.poke)
-        registry = await stack.enter_async_context(Registry(url, report))
-        queue = FleetWorker(
-            url,
-            parts.runner.run,
-            parts.runner.stop,
-            store.jobs,
-            dict.fromkeys(Priority, settings.crawler_places),
-            lambda: registry.count,
-            worker,
-            tracer,
-        )
-        scheduler = Scheduler(store, queue, parts.orders, parts.clock)
-        keeper = ProxyKeeper(store.proxies, build_egress(settings))
-        yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
-
-
-@contextlib.asynccontextmanager
-async def fleet_service_app(settings: Settings, lost: Callable[[str], None]) -> AsyncIterator[ServiceApp]:
-    """The parts of a fleet's API process. `lost`: see `stores.Use`."""
-    from scrapemaster.queueing.fleet_queue import FleetQueue  # noqa: PLC0415 -- heavy, and for fleets alone
-
-    url = redis_url_of(settings)
-    async with open_store(settings, fleet_use(lost)) as store, contextlib.AsyncExitStack() as stack:
-        tracer = stack.enter_context(build_tracer(settings, "api"))
-        bus = await stack.enter_async_context(RedisBus(url))
-        watchers = Watchers(bus.publish)
-        bus.subscribe(watchers.heard)
-        registry = await stack.enter_async_context(Registry(url))
-        queue = await stack.enter_async_context(FleetQueue(url, tracer))
-        process = uuid7()
-        board = await stack.enter_async_context(RedisBoard(url, process))
-        # For previews, which ask the same hosts as jobs do.
-        throttle = await stack.enter_async_context(
-            FleetThrottle(url, f"api-{process}", settings.host_concurrency)
-        )
-        counters = RedisCounters(url)
-        stack.push_async_callback(counters.close)
-        yield build_services(
-            settings,
-            store,
-            queue,
-            watchers,
-            registry,
-            courier=bus,
-            windows=Windows(counters),
-            ping_redis=registry.ping,
-            board=board,
-            tracer=tracer,
-            throttle=throttle,
-        )

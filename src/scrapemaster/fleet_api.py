@@ -8,8 +8,8 @@ import sys
 import structlog
 import uvloop
 
-from scrapemaster.bootstrap import fleet_service_app
 from scrapemaster.domain.errors import ScrapeMasterError
+from scrapemaster.fleet_parts import fleet_service_app
 from scrapemaster.logs import set_up_logs
 from scrapemaster.server import answer
 from scrapemaster.settings import Settings, load_settings

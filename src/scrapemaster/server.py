@@ -20,7 +20,6 @@ from scrapemaster.bootstrap import (
     build_accounts,
     build_services,
     build_tracer,
-    check_redis,
     redis_url_of,
 )
 from scrapemaster.connection import bounded
@@ -117,6 +116,8 @@ async def _run_fleet(
     ]
     with build_tracer(settings, "parent"):
         pass  # only to see that it can be had
+    from scrapemaster.fleet_parts import check_redis  # noqa: PLC0415 -- heavy, and for fleets alone
+
     await check_redis(settings)
     # Before the children start, so that one of them brings the schema up to date, and one makes the admin.
     async with open_store(settings, fleet_use()) as store:

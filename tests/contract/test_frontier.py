@@ -392,3 +392,16 @@ async def test_a_worker_that_holds_nothing_gives_nothing_back(store):
     assert await store.frontier.release_all(worker="%") == 0
 
     assert await lease(store, job, "h") == []
+
+
+async def test_what_is_committed_after_a_pause_does_not_give_the_job_a_rate_again(store):
+    job = await running_job(store, "a", "b")
+    first, second = await lease(store, job)
+    await store.frontier.commit(job.id, "h", [handled(first)], rate=7.0)
+    running = await store.jobs.get(job.id)
+    await store.jobs.transition(job.id, JobStatus.PAUSED, now=NOW)
+
+    await store.frontier.commit(job.id, "h", [handled(second)], rate=9.0)
+
+    paused = await store.jobs.get(job.id)
+    assert (running.rate, paused.rate) == (7.0, 0.0)

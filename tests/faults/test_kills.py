@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from benchmarks.crawl import MANUAL, manuals
+from benchmarks.documents import POSTGRESQL, served
 from benchmarks.service import Service
 from benchmarks.tree import tree
 
@@ -73,13 +73,13 @@ def test_H41_killing_the_service_again_and_again_loses_and_doubles_no_row(crawle
 
 
 def test_H41_kills_in_the_crawl_of_a_real_manual_lose_and_double_no_row():
-    if not MANUAL.is_dir():
+    if not POSTGRESQL.folder.is_dir():
         assert os.environ.get("CI") != "true", "CI must install postgresql-doc-15"
         pytest.skip("postgresql-doc-15 is not installed")
     chance = random.Random(241)
-    with manuals(copies=2 * KILLS) as (url, pages), Service() as service:
+    with served(POSTGRESQL, 2 * KILLS) as site, Service() as service:
         job = service.create(
-            url=url,
+            urls=site.urls,
             selectors={"title": "title::text"},
             config={"follow_links": True, "max_pages": 1_000_000, "concurrency": 16},
         )
@@ -98,8 +98,12 @@ def test_H41_kills_in_the_crawl_of_a_real_manual_lose_and_double_no_row():
         job = service.finished(job["id"], 300)
         rows = Counter(row["url"] for row in service.rows(job["id"]))
         assert (job["status"], job["stop_reason"]) == ("completed", "finished")
-        assert (len(rows), set(rows.values())) == (pages, {1})
-        assert (job["pages_fetched"], job["items_scraped"], job["pages_failed"]) == (pages, pages, 0)
+        assert (len(rows), set(rows.values())) == (site.pages, {1})
+        assert (job["pages_fetched"], job["items_scraped"], job["pages_failed"]) == (
+            site.pages,
+            site.pages,
+            0,
+        )
 
 
 def test_H41_no_crawler_outlives_its_service():

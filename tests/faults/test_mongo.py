@@ -17,7 +17,7 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from contract.conftest import handled, make_job, request_of, running_job
-from scrapemaster.domain.errors import LeaseLost, StoreBroken, StoreUnavailable
+from scrapemaster.domain.errors import LeaseLost, StoreBroken, StoreFull, StoreUnavailable
 from scrapemaster.domain.job import JobStatus
 from scrapemaster.storage.mongo.errors import translate, unfit
 from scrapemaster.storage.mongo.store import MongoStore
@@ -343,7 +343,7 @@ def keys_of(value):
     [
         (18, StoreBroken, "refuses the user name or the password"),
         (13, StoreBroken, "readWrite"),
-        (14031, StoreUnavailable, "no space left"),
+        (14031, StoreFull, "no space left"),
         (91, StoreUnavailable, "failed"),
     ],
 )

@@ -294,7 +294,8 @@ def test_the_document_offers_both_schemes_everywhere(service):
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
             if operation.get("security"):
-                assert operation["security"] == either, (verb, path)
+                schemes = [{"Basic": []}, {"ApiKey": []}] if "scrapyd" in operation["tags"] else either
+                assert operation["security"] == schemes, (verb, path)
 
 
 def session_from(address):

@@ -264,7 +264,7 @@ def test_the_command_line_renders_too(shop, tmp_path):
         json.loads(line)["data"]["name"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()
     ] == DEALS
     refused = subprocess.run(
-        [*command[:-2], "--wait-for", "p"], capture_output=True, text=True, timeout=60, check=False
+        [*command[:-1], "http", "--wait-for", "p"], capture_output=True, text=True, timeout=60, check=False
     )
     assert refused.returncode != 0
     assert "--engine browser" in refused.stderr
@@ -282,8 +282,7 @@ def test_where_there_is_no_chromium_an_order_says_what_to_do(tmp_path):
 
 
 def test_where_playwright_is_not_installed_an_order_says_what_to_install(tmp_path):
-    (tmp_path / "playwright").mkdir()
-    (tmp_path / "playwright" / "__init__.py").write_text("raise ImportError('not here')")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['playwright'] = None\n")
     path = ":".join([str(tmp_path), *(part for part in sys.path if part)])
     with Service(PYTHONPATH=path) as service:
         answer = service.http.post(

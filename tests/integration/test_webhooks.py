@@ -100,6 +100,8 @@ def test_a_finished_job_is_told_signed_and_as_the_api_shows_it(service, target, 
     ended = service.finished(job["id"])
 
     messages = target.wait_for("/ok/finished", 3)
+    if "job.completed" not in {message.type for message in messages}:  # a slow crawl has more than one batch
+        messages = target.wait_for("/ok/finished", len(messages) + 1)
 
     for message in messages:
         assert Webhook(made["secret"]).verify(message.body, message.headers) == message.content

@@ -59,7 +59,11 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc):

@@ -61,7 +61,7 @@ class TlsRedisServer(RedisServer):
     def address(self, *, user=USER, password=QUOTED, ca=None):
         return f"rediss://{user}:{password}@127.0.0.1:{self.port}/0?ssl_ca_certs={ca or self.ca}"
 
-    def _say(self, command):
+    def say(self, command):
         context = ssl.create_default_context(cafile=self.ca)
         try:
             with (

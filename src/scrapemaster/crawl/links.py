@@ -54,7 +54,18 @@ class LinkFinder:
         if seen is None:
             seen = self._seen[folder] = set()
         found: list[NewRequest] = []
+        here = False
         for reference in references:
+            # What follows the fragment's mark names a place on a page, not a page; manuals link to hundreds of places.
+            mark = reference.find("#")
+            if mark == 0:
+                if here:
+                    continue
+                here = True
+            elif (
+                mark > 0 and reference[mark - 1] > " "
+            ):  # white space before it would be trimmed as it is not now
+                reference = reference[:mark]  # noqa: PLW2901 -- the same reference, shorter
             if reference in seen:
                 continue
             url = join_url(base, reference)

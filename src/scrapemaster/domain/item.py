@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from scrapemaster.domain.ids import JobId
 
 
-@dataclass(slots=True, frozen=True)
-class Result:
-    """An item as stored and served.
+class Result(NamedTuple):
+    """An item as stored and served; a tuple, as thousands are made for one answer.
 
-    `seq` is its place in the job: 1, 2, 3 … without gaps, in order of commit. `data` is the
-    item's JSON object, encoded. `id` is deterministic: the same page gives the same ids. `way` is the engine that the `auto` engine
+    `seq` is its place in the job: 1, 2, 3 … without gaps, in order of commit. `fingerprint` is that of the request whose page it was on, as its `part`-th
+    item. `data` is the item's JSON object, encoded. `way` is the engine that the `auto` engine
     chose and why, as `browser/script_shell`; None for the other engines.
     """
 
     job_id: JobId
     seq: int
-    id: str
+    fingerprint: bytes
+    part: int
     url: str
     data: bytes
     scraped_at: float
     way: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Deterministic: the same page gives the same ids."""
+        return result_id(self.fingerprint, self.part)
 
 
 def rows_mark(items: Sequence[bytes]) -> bytes:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
+
+_MICROS = 1_000_000
 
 
 def iso(epoch: float) -> str:
-    """Epoch seconds as ISO 8601 in UTC with `Z` and microseconds."""
-    return iso_of(datetime.fromtimestamp(epoch, UTC))
+    """Epoch seconds as ISO 8601 in UTC with `Z` and microseconds, rounded as `datetime` does."""
+    second = floor(epoch)
+    micros = round((epoch - second) * 1e6)
+    if micros == _MICROS:
+        second, micros = second + 1, 0
+    return f"{_second(second)}.{micros:06d}Z"
+
+
+@lru_cache(256)
+def _second(second: int) -> str:
+    """Rows that are read together were mostly scraped in the same few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def iso_of(moment: datetime) -> str:

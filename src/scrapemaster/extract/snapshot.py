@@ -35,6 +35,7 @@ _DROPPED_NAMES = frozenset(
     "action formaction ping srcdoc autofocus target download http-equiv nonce integrity crossorigin is slot popover accesskey "
     "popovertarget commandfor command contenteditable".split()
 )
+_NAME = re.compile(r"[a-zA-Z][\w:.-]*")
 _URL = re.compile(r"url\(\s*(?:\"[^\"]*\"|'[^']*'|[^)]*)\s*\)", re.IGNORECASE)
 _IMPORT = re.compile(r"@(?:import|namespace|charset)[^;]*;?", re.IGNORECASE)
 _FONT = re.compile(r"@font-face\s*\{[^}]*\}", re.IGNORECASE)
@@ -72,6 +73,9 @@ def snapshot_of(document: Document) -> Snapshot:
     for node in tree.css(_REMOVED):
         node.decompose()
     root = tree.root
+    odd = [] if root is None else [node for node in root.traverse() if _is_odd(node)]
+    for node in odd:
+        node.decompose()
     if root is not None:
         for node in root.traverse():
             if node.is_element_node:
@@ -87,6 +91,11 @@ def still_css(text: str) -> str:
     # An escape could write url() so that it is not seen (CSS Syntax, 4.3.7); styles that need one are rare.
     text = _FONT.sub("", _IMPORT.sub("", text.replace("\\", "")))
     return _IMAGE_SET.sub("none", _URL.sub("none", text))
+
+
+def _is_odd(node: Any) -> bool:
+    """Whether an element's name is none that HTML or a custom element has: `<script<>` makes one."""
+    return node.is_element_node and _NAME.fullmatch(node.tag) is None
 
 
 def _still(node: Any) -> None:

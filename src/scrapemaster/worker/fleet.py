@@ -8,10 +8,11 @@ import sys
 import structlog
 import uvloop
 
-from scrapemaster.bootstrap import CrawlerApp, fleet_crawler_app
+from scrapemaster.bootstrap import CrawlerApp
 from scrapemaster.crawl.recorder import FlightRecorder
 from scrapemaster.domain.errors import ScrapeMasterError
 from scrapemaster.domain.ids import uuid7
+from scrapemaster.fleet_parts import fleet_crawler_app
 from scrapemaster.logs import set_up_logs
 from scrapemaster.ports.store import Store
 from scrapemaster.settings import Settings, load_settings

@@ -35,6 +35,22 @@ def test_references_that_depend_on_the_page_itself_are_read_for_each_page():
     ]
 
 
+@given(
+    st.lists(
+        st.text("ab/?#:. %\t\n", max_size=8).map(lambda text: text if "#" in text else f"{text}#{text}"),
+        max_size=6,
+    )
+)
+def test_places_on_pages_lead_to_the_pages_that_the_url_standard_says(references):
+    expected = dict.fromkeys(url for one in references if (url := join_url(BASE, one)) is not None)
+
+    found = finder().find(BASE, references, 0)
+
+    assert [one.fingerprint for one in found] == list(
+        dict.fromkeys(fingerprint(url) for url in expected if url.startswith("http://e.com/"))
+    )
+
+
 def test_a_forgotten_link_is_found_again():
     links = finder()
     links.find(BASE, ["a.html"], 0)

@@ -13,7 +13,13 @@ from scrapemaster.export.order import ExportFormat, ExportOrder
 
 def result(number, item):
     return Result(
-        JobId("j"), number + 1, str(number), f"http://s/{number}", json.dumps(item).encode(), number + 0.5
+        JobId("j"),
+        number + 1,
+        bytes([number % 256]),
+        0,
+        f"http://s/{number}",
+        json.dumps(item).encode(),
+        number + 0.5,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from scrapemaster.domain.choices import chosen
 from scrapemaster.domain.errors import LeaseLost
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.job import TERMINAL, Counters, progress_of, risen
+from scrapemaster.domain.job import TERMINAL, Counters, JobStatus, progress_of, risen
 from scrapemaster.domain.joblog import Trouble, lines_of_choices
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import NewRequest
@@ -137,7 +137,7 @@ async def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a t
     }
     if after_choosing is not before:
         changes["choices"] = packed(after_choosing)
-    if rate is not None:
+    if rate is not None and job["status"] == JobStatus.RUNNING:
         changes["rate"] = rate
     if writes.fill:
         changes["fill"] = packed(Counter(unpacked(job["fill"])) + writes.fill)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import orjson
 
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.item import Result, result_id
+from scrapemaster.domain.item import Result
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.storage.mongo.database import Database, Document
 from scrapemaster.storage.mongo.keys import LAST, bytes_of, number_of, prefix_of, row_id, span, text_of
@@ -141,7 +141,8 @@ def _result(job: JobId, one: Document) -> Result:
     return Result(
         job,
         number_of(one["_id"]),
-        result_id(one["f"], one["i"]),
+        one["f"],
+        one["i"],
         text_of(one["u"]),
         one["b"],
         one["t"],

@@ -103,7 +103,8 @@ def commit_outcomes(  # noqa: PLR0917 -- one call, by position, inside a transac
     connection.execute(
         "UPDATE tallies SET discovered = ?, queued = ?, leased = ?, fetched = ?, failed = ?, skipped = ?, "
         "attempted = ?, fresh = ?, items = ?, items_failed = ?, bytes = ?, fetch_ms = ?, unchanged = ?, progress = ?, "
-        "rate = coalesce(?, rate), fill = ? WHERE job = ?",
+        "rate = CASE (SELECT status FROM jobs WHERE no = job) WHEN 'running' THEN coalesce(?, rate) ELSE rate END, "
+        "fill = ? WHERE job = ?",
         (
             *(getattr(after, name) for name in COUNTER_NAMES),
             progress_of(after, max_pages, progress) if known is None else risen(progress, known),

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from scrapemaster.domain.ids import JobId
-from scrapemaster.domain.item import Result, result_id
+from scrapemaster.domain.item import Result
 from scrapemaster.storage.sqlite.database import Database
 from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 
@@ -110,5 +110,4 @@ class SqliteResults:
 
 
 def _result_of(job: JobId, first: int, row: tuple[Any, ...]) -> Result:
-    key, mark, part, url, data, at, way = row
-    return Result(job, key - first, result_id(mark, part), url, data, at, way)
+    return Result(job, row[0] - first, *row[1:])

@@ -1,0 +1,1 @@
+"""The sections of the report, one for each workload. Each is measured by a function of `Options`."""
