@@ -89,19 +89,20 @@ class DiskReserve:
         self._path = prepare_data_dir(settings) / "reserve"
         self._kept = False
 
-    def keep(self) -> None:
+    def keep(self) -> bool:
         """See the port."""
         if self._kept:
-            return
+            return True
         with contextlib.suppress(OSError):
             disk = os.statvfs(self._path.parent)
             if not self._path.exists() and disk.f_bavail * disk.f_frsize < _RESERVE_FROM:
-                return
+                return False
             with self._path.open("ab") as file:
                 # Written, as not every file system can put space aside.
                 if missing := _RESERVE - file.tell():
                     file.write(bytes(missing))
             self._kept = True
+        return self._kept
 
     def give(self) -> None:
         """See the port."""

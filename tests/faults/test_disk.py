@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
-import time
+from contextlib import suppress
 
 import pytest
 from benchmarks.service import Service
@@ -12,7 +13,8 @@ from benchmarks.tree import tree
 from servers.fleet import assert_every_row_once, crawl_order, until
 
 pytestmark = pytest.mark.slow
-PAGES = 2_000
+#: More than can be fetched before the disk is full.
+PAGES = 6_000
 
 
 @pytest.fixture
@@ -32,21 +34,20 @@ def disk(tmp_path):
 
 def fill(disk):
     """Take all the space there is."""
-    with (disk / "filler").open("wb") as file:
-        try:
-            while True:
-                file.write(bytes(65_536))
-                file.flush()
-        except OSError:
+    with (disk / "filler").open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(65_536)):
             pass
 
 
 def test_H43_a_full_disk_pauses_jobs_with_the_reason_and_they_go_on_when_there_is_space(disk):
-    with tree(PAGES, delay=0.01) as url, Service(disk / "data") as service:
+    with tree(PAGES, delay=0.03) as url, Service(disk / "data") as service:
         job, other = (service.create(**crawl_order(url)) for _ in range(2))
-        until(lambda: service.job(job["id"])["pages_fetched"] > PAGES // 10)
+        until(lambda: service.job(job["id"])["pages_fetched"] > 200)
 
+        # It stands still meanwhile, so that the space it gives up in order to tell of it is not taken from it too.
+        os.kill(service.crawler_pid(), signal.SIGSTOP)
         fill(disk)
+        os.kill(service.crawler_pid(), signal.SIGCONT)
 
         for one in (job, other):
             paused = until(lambda one=one: stopped(service, one["id"]))
@@ -56,8 +57,12 @@ def test_H43_a_full_disk_pauses_jobs_with_the_reason_and_they_go_on_when_there_i
         log = service.http.get(f"{service.base}/jobs/{job['id']}/log", params={"limit": 1_000}).json()
         assert any("paused: there is no space left" in line["message"] for line in log)
         fill(disk)
-        answer = until(lambda: refused(service, url))
-        assert "no space left" in answer["detail"]
+        # More than the database has room for inside.
+        large = {"urls": [f"http://127.0.0.1:9/{number}/{'x' * 1_000}" for number in range(9_000)]}
+        answer = service.http.post(f"{service.base}/jobs", json=large, timeout=120)
+        assert (answer.status_code, answer.json()["type"]) == (503, "store_unavailable"), answer.text[:200]
+        assert "no space left" in answer.json()["detail"]
+        assert int(answer.headers["Retry-After"]) >= 1
         assert len(service.rows(job["id"])) == fetched
         assert service.crawler_pid() is not None
 
@@ -73,14 +78,3 @@ def test_H43_a_full_disk_pauses_jobs_with_the_reason_and_they_go_on_when_there_i
 def stopped(service, job_id):
     job = service.job(job_id)
     return job if job["status"] not in {"pending", "running"} else None
-
-
-def refused(service, url):
-    """The answer to an order for which there is no space."""
-    answer = service.http.post(f"{service.base}/jobs", json={"url": url, "name": "x" * 200}, timeout=60)
-    if answer.status_code == 503:
-        assert int(answer.headers["Retry-After"]) >= 1
-        return answer.json()
-    service.act(answer.json()["id"], "cancel")
-    time.sleep(0.1)
-    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 import structlog
@@ -16,6 +16,7 @@ from scrapemaster.crawl.keeper import Keeper
 from scrapemaster.crawl.recorder import NoRecorder, Recorder
 from scrapemaster.crawl.run import Run, Runs
 from scrapemaster.crawl.sample import FetchSample
+from scrapemaster.crawl.seat import Seat
 from scrapemaster.crawl.slice import Slice
 from scrapemaster.crawl.warnings import exhausted_error, link_warnings, warnings_of
 from scrapemaster.domain.errors import StoreFull, StoreUnavailable, UserError
@@ -72,32 +73,6 @@ _EVENT_OF = {
 }
 
 
-@dataclass(slots=True, frozen=True)
-class Seat:
-    """A slice's place among its job's slices; without `spread` it is the only one. `order` is the traceparent of what ordered the job."""
-
-    number: int
-    spread: Spread | None
-    order: str | None = None
-
-    def width(self, job: Job) -> int:
-        """Fetches it may have under way now; 0 when it is one too many."""
-        concurrency = job.config.concurrency
-        return concurrency if self.spread is None else self.spread.width(self.number, concurrency)
-
-    def adjust(self, job: Job, part: Slice) -> None:
-        """Follow the fleet as workers come and go; the leading slice summons others while more waits than it will take."""
-        if self.spread is None:
-            return
-        width = self.width(job)
-        if width == 0:
-            part.stop()
-            return
-        part.resize(width)
-        if self.number == 0 and part.counters.queued:
-            self.spread.summon(job, self.order)
-
-
 class SliceRunner:
     """Runs one slice at a time for each job it is given.
 
@@ -135,6 +110,7 @@ class SliceRunner:
         self._clock = clock
         self._reserve = reserve or NoReserve()
         self.debts = Debts(store.frontier)
+        self._full: str | None = None
         self._spiders = spiders
         self._runs = Runs()
         self.figures = Figures()
@@ -171,9 +147,16 @@ class SliceRunner:
         self._poked[job_id] = asyncio.Event()
         seat = Seat(number, spread, order)
         try:
+            if self._full is not None and not self._reserve.keep():
+                return await self._rest(job_id, self._full)
+            self._full = None
             return await self._run(job_id, seat, _SHORT_SLICE_SECONDS if crowded else SLICE_SECONDS)
         except StoreFull as error:
-            return await self._rest(job_id, str(error))
+            self._full = str(error)
+            for part in self._slices.values():
+                part.stop()  # what was kept in reserve is for pausing their jobs, too
+            self._reserve.give()
+            return await self._rest(job_id, self._full)
         except StoreUnavailable as error:
             log.warning("slice.store_unavailable", job_id=job_id, error=str(error))
             return 1.0
@@ -438,15 +421,16 @@ class SliceRunner:
 
     async def _rest(self, job_id: JobId, error: str) -> float | None:
         """Pause a job for which the store has no space, so that it does not fetch what cannot be kept; returns as `run` does."""
-        log.error("job.paused", job_id=job_id, error=error)
-        self._reserve.give()
         try:
             paused = await self._store.jobs.transition(
                 job_id, JobStatus.PAUSED, now=self._clock(), error=error
             )
         except StoreUnavailable:
+            # Others have taken the reserve, too; nothing is fetched before there is space for leases.
+            log.warning("slice.store_full", job_id=job_id, error=error)
             return 1.0
         if paused is not None:
+            log.error("job.paused", job_id=job_id, error=error)
             self._tell(EventType.JOB_PAUSED, job_id)
         return None
 
