@@ -9,8 +9,8 @@ import pytest
 import requests
 from benchmarks.conformance import ENDS_SESSION, quiet_service, run
 
-#: Seconds for each role; with the start of the service and what cannot be stopped at once some 60 in all.
-BUDGET = 20
+#: Seconds for each role; with the start of the service and what cannot be stopped at once some 50 in all.
+BUDGET = 12
 
 
 @pytest.fixture(scope="module")

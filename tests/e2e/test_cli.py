@@ -118,7 +118,7 @@ def test_scrape_that_is_interrupted_keeps_what_it_has(tmp_path):
             text=True,
         )
         try:
-            process.communicate(timeout=4)
+            process.communicate(timeout=15)  # it has begun by then, and is far from the end
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=15)

@@ -23,7 +23,10 @@ def service():
         yield running
 
 
-@pytest.mark.parametrize("package", MANUALS)
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param("python3.11-doc", marks=pytest.mark.soak), "git-doc", "sqlite3-doc"],
+)
 def test_every_page_reachable_by_links_is_crawled_exactly_once(service, package):
     root, start = MANUALS[package]
     if not root.is_dir():

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from benchmarks.service import Service
 from benchmarks.tree import tree
 
@@ -19,6 +20,7 @@ def resident_mb(pid):
     raise AssertionError("no VmRSS")
 
 
+@pytest.mark.soak
 def test_memory_is_flat_over_fifty_thousand_pages():
     with tree(PAGES) as url, Service() as service:
         crawler = service.crawler_pid()

@@ -285,6 +285,7 @@ def wait_for_pages(service, job_id, count):
         time.sleep(0.2)
 
 
+@pytest.mark.soak
 def test_H41_killing_chromium_again_and_again_loses_and_doubles_no_row():
     chance = random.Random(25)
     pages = 30 * KILLS

@@ -14,7 +14,8 @@ PAGES = 2_000
 HOUR = 3_600
 
 
-@pytest.mark.parametrize("hours", [1, pytest.param(-1, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("hours", [1, -1])
 def test_H46_a_worker_whose_clock_jumps_neither_takes_leases_nor_leaves_them_lying(
     redis_server, tmp_path, hours
 ):

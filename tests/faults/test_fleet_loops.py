@@ -100,6 +100,7 @@ def test_H41_runs_that_are_due_are_made_once_by_three_workers_that_are_killed(re
         assert Counter(job["name"] for job in jobs()) == Counter(f"s{n}" for n in range(count))
 
 
+@pytest.mark.soak
 def test_H47_a_worker_that_hangs_at_a_page_is_replaced_and_the_page_alone_is_blamed(redis_server):
     with tree(300, delay=0.02) as url, Fleet(redis_server.url, 1) as fleet:
         fleet.finished(fleet.create(url=url)["id"])

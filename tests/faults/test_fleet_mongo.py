@@ -64,7 +64,8 @@ class Truth:
         return {said: seconds for said, seconds in self.waits.items() if seconds > TRUE_WITHIN}
 
 
-@pytest.mark.parametrize("limit", ["off", pytest.param("1000000/hour", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("limit", ["off", "1000000/hour"])
 def test_H44_the_health_of_each_part_is_told_within_three_seconds(redis_server, mongo_server, limit):
     settings = {"SCRAPEMASTER_MONGODB_URL": mongo_server.url("fleet"), "SCRAPEMASTER_RATE_LIMIT": limit}
     with Fleet(redis_server.url, 1, apis=2, bare=True, **settings) as fleet:
@@ -143,6 +144,7 @@ def test_H44_mongodb_killed_in_mid_crawl_holds_all_up_and_loses_no_row(both, mon
         assert_every_row_once(fleet, job["id"], PAGES)
 
 
+@pytest.mark.soak
 def test_H41_killing_workers_mongodb_and_redis_at_random_loses_and_doubles_no_row(
     both, mongo_server, redis_server
 ):

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 
+import pytest
 from benchmarks.service import Service
 from benchmarks.tree import tree
 from pymongo import MongoClient
@@ -37,6 +38,7 @@ async def add_large_job(folder):
         await store.close()
 
 
+@pytest.mark.soak
 async def test_H41_a_move_killed_on_the_way_goes_on_and_the_service_with_it(tmp_path):
     with settings_for("mongo") as settings, tree(PAGES, delay=0.003) as site:
         target = settings["SCRAPEMASTER_MONGODB_URL"]

@@ -22,6 +22,7 @@ def secured(tmp_path):
         yield server
 
 
+@pytest.mark.soak
 def test_a_job_runs_on_two_workers_over_tls_with_user_and_password(secured):
     with tree(1_000, delay=0.05) as url, Fleet(secured.url, 2) as fleet:
         job = fleet.create(**crawl_order(url))

@@ -31,7 +31,8 @@ def test_a_race_comes_to_a_figure_for_each_crawler_and_names_who_is_missing(site
     assert site.pages == 111
     for name in (OURS, HANDWRITTEN, RAW):
         (run,) = figures[name].runs
-        assert (run.pages, run.seconds > 0, run.memory > 1) == (111, True, True)
+        assert (run.pages, run.seconds > 0) == (111, True)
+    assert figures[OURS].runs[0].memory > 1
     assert (figures[SCRAPLING].runs, figures[SCRAPLING].missing) == ([], "it is not installed")
 
 

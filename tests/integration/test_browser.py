@@ -215,6 +215,7 @@ def test_H28_the_artefacts_of_another_user_are_not_there(running, stranger, shop
     assert stranger.get(f"{running.base}/jobs/{job['id']}/artefacts", timeout=30).status_code == 404
 
 
+@pytest.mark.soak
 def test_pictures_beyond_the_budget_are_left_out_and_the_job_says_so(shop):
     with Service(SCRAPEMASTER_ARTEFACT_BYTES="1000") as service:
         job = finished(service, f"{shop}/", {"screenshot": True})
