@@ -94,7 +94,7 @@ def _opened(data: bytes) -> Iterator[zipfile.ZipFile]:
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
-        NotImplementedError,
+        NotImplementedError,  # zipfile's, for compressions and versions that it does not know
         RuntimeError,
         UnicodeError,
         ValueError,
