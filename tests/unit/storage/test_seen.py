@@ -159,6 +159,7 @@ async def test_a_job_that_is_over_takes_no_memory(tmp_path):
 
 async def test_removing_a_job_removes_its_fingerprints_and_no_others(tmp_path, monkeypatch):
     monkeypatch.setattr(recent_module, "MOST_OF_A_JOB", 2)
+    monkeypatch.setattr(recent_module, "_PORTION", MarkTable().places)
     store = await opened(tmp_path / "s.db")
     jobs = [make_job() for _ in range(3)]
     for job in jobs:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from scrapemaster.storage.sqlite.marks import MarkTable
 
 #: Fingerprints of a job that may lie in memory alone (they are in its requests, too) before they go to the index, in its order. Inserts into an
-#: index of 1 M rewrite a page of it each; with so many in order, most share a page (figures in docs/performance.md). They fill a table of 8 MB.
-MOST_OF_A_JOB = 327_680
+#: index of 1 M rewrite a page of it each; with so many in order, most share a page (figures in docs/performance.md). They fill a table of 32 MB.
+MOST_OF_A_JOB = 1_310_720
 #: Places of the tables of all jobs: 64 MB.
 MOST_OF_ALL = 4 << 20
-#: Places of a table that go to the index at a time: some 5,000 fingerprints, 10 ms.
-_PORTION = 8_192
+#: Places of a full table that go to the index for each new fingerprint. It has 8/5 places for each, so that all have gone before the next is full.
+_PLACES_FOR_EACH = 2
+#: Places that go at least.
+_PORTION = 512
 
 
 @dataclass(slots=True)
@@ -41,12 +43,13 @@ class RecentMarks:
         self.going, self.going_until, self.gone = self.young, self.until, 0
         self.young = MarkTable()
 
-    def portion(self) -> list[bytes]:
-        """The next of those that go; they count as gone. Empty when none is left: then all are in the index."""
+    def portion(self, come: int) -> list[bytes]:
+        """The next of those that go when so many new ones have come; they count as gone. Empty when none is left: then all are in the index."""
         if self.going is None:
             return []
+        size = max(_PORTION, come * _PLACES_FOR_EACH)
         while self.gone < self.going.places:
-            start, self.gone = self.gone, self.gone + _PORTION
+            start, self.gone = self.gone, self.gone + size
             if marks := self.going.run(start, self.gone):
                 return marks
         self.going, self.indexed = None, self.going_until
@@ -76,7 +79,7 @@ class RecentJobs:
 
     def share(self) -> int:
         """How many fingerprints a job may keep young, beside the others that are at work."""
-        return min(MOST_OF_A_JOB, MOST_OF_ALL // 4 // max(1, len(self._jobs)))
+        return min(MOST_OF_A_JOB, MOST_OF_ALL * 5 // 16 // max(1, len(self._jobs)))
 
     def forget(self, job: int | None = None) -> None:
         """Drop a job's fingerprints, or all of them: a transaction was rolled back."""

@@ -40,9 +40,10 @@ def note_requests(connection: sqlite3.Connection, job: int, marks: Iterable[byte
     jobs = _jobs(connection)
     indexed, discovered = _figures(connection, job)
     recent = jobs.of(job, indexed, discovered)
-    recent.young.add(list(marks))
+    fresh = list(marks)
+    recent.young.add(fresh)
     recent.until = discovered
-    _index_portion(connection, job, recent)
+    _index_portion(connection, job, recent, len(fresh))
     if len(recent.young) >= jobs.share():
         _let_go(connection, job, recent)
 
@@ -123,16 +124,16 @@ def _aliases(connection: sqlite3.Connection, job: int) -> list[bytes]:
 
 def _let_go(connection: sqlite3.Connection, job: int, recent: RecentMarks) -> None:
     """Start to index the young ones, when all that went before are in the index."""
-    while _index_portion(connection, job, recent):
+    while _index_portion(connection, job, recent, _LOOKUP):
         pass
     recent.go()
 
 
-def _index_portion(connection: sqlite3.Connection, job: int, recent: RecentMarks) -> bool:
-    """Index the next of those that go; False when none is left."""
+def _index_portion(connection: sqlite3.Connection, job: int, recent: RecentMarks, come: int) -> bool:
+    """Index the next of those that go, as many as belong to so many new ones; False when none is left."""
     if recent.going is None:
         return False
-    if marks := recent.portion():
+    if marks := recent.portion(come):
         index_marks(connection, job, marks)
         return True
     connection.execute("UPDATE tallies SET indexed = ? WHERE job = ?", (recent.indexed, job))
