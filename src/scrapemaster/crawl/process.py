@@ -9,7 +9,7 @@ from random import Random
 from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
-from scrapemaster.crawl.verdict import POISON_INTERRUPTIONS, check_poison, outcome_of_error
+from scrapemaster.crawl.verdict import POISON_DEATHS, check_poison, outcome_of_error
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
@@ -156,7 +156,7 @@ class PageWork:
                 matches=False,
                 seconds=run.isolation.seconds,
             )
-            tries = POISON_INTERRUPTIONS - leased.interruptions
+            tries = POISON_DEATHS - leased.interruptions
             return (await run.isolation.extract(run.job.id, task, tries=tries)).found
         began = time.monotonic()
         run.recorder.begin(run.job.id, leased.key)

@@ -25,15 +25,20 @@ SKIP_REASONS = frozenset(
 UNASKED_REASONS = frozenset(
     {"robots_denied", "egress_denied", "poison", "robots_unreachable", "proxies_exhausted", "scrapy_ignored"}
 )
-#: A request whose worker died this often is not tried again.
-POISON_INTERRUPTIONS = 3
+#: Extracting a page may end this many processes. Whose page ended one is known, so it is the page's doing.
+POISON_DEATHS = 3
+#: A request that was under way this often when a worker died is not tried again. There were others beside it each time: kills and restarts in a row
+#: meet the same first requests again and again, which had better not be lost for it; a page that ends each worker in a way that nobody can
+#: see must not do so for ever.
+MOST_INTERRUPTIONS = 12
 
 
 def check_poison(leased: Leased) -> None:
-    """Raise `GiveUpPage` for a request that workers died on too often."""
-    if leased.interruptions >= POISON_INTERRUPTIONS:
+    """Raise `GiveUpPage` for a request at which too many workers died."""
+    if leased.interruptions >= MOST_INTERRUPTIONS:
         raise GiveUpPage(
-            "poison", f"a worker died on it {leased.interruptions} times, so it is not tried again"
+            "poison",
+            f"{leased.interruptions} times a worker died while it was under way, so it is not tried again",
         )
 
 

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from scrapemaster.crawl.verdict import outcome_of_error
+from scrapemaster.crawl.verdict import MOST_INTERRUPTIONS, check_poison, outcome_of_error
 from scrapemaster.domain.errors import GiveUpPage, RetryPage
 from scrapemaster.domain.outcome import Verdict
 from scrapemaster.domain.request import Leased, fingerprint
@@ -54,3 +54,13 @@ def test_a_page_the_server_was_never_asked_for_does_not_count_as_fetched():
     assert verdict(GiveUpPage("robots_denied")).fetched is False
     assert verdict(GiveUpPage("egress_denied")).fetched is False
     assert verdict(GiveUpPage("http_404", status=404)).fetched is True
+
+
+def test_H47_a_page_beside_which_workers_died_again_and_again_is_given_up_only_in_the_end():
+    mark = fingerprint(URL)
+    for interruptions in range(MOST_INTERRUPTIONS):
+        check_poison(Leased(1, mark, URL, 0, 0, interruptions))
+
+    with pytest.raises(GiveUpPage) as caught:
+        check_poison(Leased(1, mark, URL, 0, 0, MOST_INTERRUPTIONS))
+    assert caught.value.reason == "poison"
