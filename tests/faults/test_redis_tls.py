@@ -1,5 +1,6 @@
 """A fleet whose Redis wants TLS and a password: it works, and what is wrong is said at the start."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -97,9 +98,18 @@ def test_a_wrong_password_or_authority_stops_the_start_with_a_sentence(
 async def test_what_will_never_work_is_told_in_a_sentence(secured, of, words):
     with pytest.raises(InvalidSetting, match=words):
         await check(of(secured))
+    await every_connection_closed()
 
 
 async def test_a_redis_that_is_away_is_waited_for(secured):
     secured.kill()
 
     await check(secured.url)
+
+
+async def every_connection_closed(seconds=10):
+    """Return when the loop watches nothing but itself: a refused connection with TLS says good-bye after the refusal was told."""
+    watched = asyncio.get_running_loop()._selector.get_map()
+    async with asyncio.timeout(seconds):
+        while len(watched) > 1:
+            await asyncio.sleep(0.01)
