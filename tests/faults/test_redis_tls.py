@@ -111,5 +111,5 @@ async def every_connection_closed(seconds=10):
     """Return when the loop watches nothing but itself: a refused connection with TLS says good-bye after the refusal was told."""
     watched = asyncio.get_running_loop()._selector.get_map()
     async with asyncio.timeout(seconds):
-        while len(watched) > 1:
+        while len(watched) > 1:  # noqa: ASYNC110 -- nobody tells when a connection is closed
             await asyncio.sleep(0.01)
