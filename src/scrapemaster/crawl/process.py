@@ -10,12 +10,13 @@ from scrapemaster.crawl.extraction import Found, work_on
 from scrapemaster.crawl.isolated_messages import Task
 from scrapemaster.crawl.run import Run
 from scrapemaster.crawl.verdict import POISON_DEATHS, check_poison, outcome_of_error
+from scrapemaster.domain.barrier import Barrier
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import Leased, NewRequest, fingerprint
 from scrapemaster.domain.url import host_of
-from scrapemaster.extract.barrier import Barrier, barrier_of, evidence_of, shell_of
+from scrapemaster.extract.barrier import barrier_of, evidence_of, shell_of
 from scrapemaster.extract.download import is_attachment, magic_of
 
 #: Seconds that a page may take in the crawler itself at the worst, and bytes that it may have: all jobs wait meanwhile.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from scrapemaster.domain.barrier import Barrier
 from scrapemaster.domain.rendering import Capture
 
 
@@ -16,6 +17,7 @@ class Page:
     lower-case names; repeated ones are joined by `, `. `body` is decompressed, at most
     `max_body_bytes`; of a page that a browser rendered it is the document as it was in the end. `elapsed` is the seconds spent
     asking servers, without the wait for a turn; `fetched_at` is in epoch seconds. `captures` are pictures and documents that a browser made of it.
+    `judged`: which URL was asked for when it was looked at, and what it is instead, if anything.
     """
 
     url: str
@@ -27,6 +29,7 @@ class Page:
     redirects: tuple[str, ...] = ()
     engine: str = "http"
     captures: Sequence[Capture] = ()
+    judged: tuple[str, Barrier | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def content_type(self) -> str:

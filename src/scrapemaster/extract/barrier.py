@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import re2
 
+from scrapemaster.domain.barrier import Barrier
 from scrapemaster.domain.page import Page
 from scrapemaster.extract.document import kind_of
 from scrapemaster.extract.encoding import decode
@@ -27,14 +28,6 @@ _READ = 65_536
 EVIDENCE_TEXT = 2_048
 #: A page with more text than this says more than "you may not pass".
 _FEW_WORDS = 1_000
-
-
-@dataclass(slots=True, frozen=True)
-class Barrier:
-    """What a page is instead of what was asked for: a reason code, and the mark by which it was recognised."""
-
-    reason: str
-    mark: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -165,8 +158,17 @@ def barrier_of(page: Page, asked: str = "", *, thorough: bool = False) -> Barrie
     """What a page is instead of what was asked for; None for a page that seems to be one.
 
     Only HTML is judged, and an empty body of no stated type. `asked` is the URL that was asked for. `thorough`: look at
-    large pages too, because nothing was found in it. Of a page with an error status the beginning is enough.
+    large pages too, because nothing was found in it. Of a page with an error status the beginning is enough. Who asks again is told
+    what the page remembers.
     """
+    if thorough:
+        return _judge(page, asked, thorough=True)
+    if page.judged is None or page.judged[0] != asked:
+        page.judged = (asked, _judge(page, asked, thorough=False))
+    return page.judged[1]
+
+
+def _judge(page: Page, asked: str, *, thorough: bool) -> Barrier | None:
     headers, body = page.headers, page.body
     if page.status != 200:
         for name, value, barrier in _HEADERS:
@@ -230,9 +232,12 @@ def _odd(body: bytes, *, thorough: bool) -> bool:
         return True
     if not thorough and len(body) > _SMALL:
         return False
-    if body.count(b"<a ", 0, _HEAD) > _FEW_LINKS:
-        return False
-    return _GATE.search(body[:_HEAD]) is not None
+    at = -1
+    for _ in range(_FEW_LINKS + 1):
+        at = body.find(b"<a ", at + 1, _HEAD)
+        if at < 0:
+            return _GATE.search(body[:_HEAD]) is not None
+    return False
 
 
 def _is_empty(body: bytes, content_type: str) -> bool:

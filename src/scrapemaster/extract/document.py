@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from scrapemaster.domain.errors import GiveUpPage
 from scrapemaster.domain.url import join_url
-from scrapemaster.extract.encoding import decode
+from scrapemaster.extract.encoding import as_utf8, decode
 
 _HTML = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 _XML = frozenset({"application/xml", "text/xml"})
@@ -59,8 +59,7 @@ class Document:
     def utf8(self) -> bytes:
         """The text as parsers get it: UTF-8, without surrounding white space and NUL, as parsel does."""
         if self._utf8 is None:
-            text = self.text.strip()
-            self._utf8 = (text.replace("\0", "") if "\0" in text else text).encode("utf-8")
+            self._utf8 = as_utf8(self.body, self._content_type)
         return self._utf8
 
     @property

@@ -17,6 +17,7 @@ _COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.DOTALL)
 _META = re.compile(rb"<meta\s[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\s\"'>]+)")
 _PRESCAN = 1_024
+_VISIBLE = bytes(range(0x21, 0x7F))
 
 
 def decode(body: bytes, content_type: str) -> str:
@@ -31,6 +32,37 @@ def decode(body: bytes, content_type: str) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         return body.decode("cp1252", "replace")
+
+
+def as_utf8(body: bytes, content_type: str) -> bytes:
+    """The text in UTF-8, without the white space around it and without NUL.
+
+    Most bodies are that already, and are not taken apart and put together again.
+    """
+    stripped = body.strip()
+    if _is_plain(stripped) and _is_utf8(body, content_type):
+        return stripped
+    text = decode(body, content_type).strip()
+    return (text.replace("\0", "") if "\0" in text else text).encode("utf-8")
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether it has no NUL, and begins and ends with what is neither white space of Unicode's nor a byte order mark."""
+    return b"\0" not in body and body[:1] in _VISIBLE and body[-1:] in _VISIBLE
+
+
+def _is_utf8(body: bytes, content_type: str) -> bool:
+    """Whether `decode` would read the body as UTF-8, and find nothing wrong in it."""
+    codec = declared_codec(body, content_type)
+    if codec is not None and codec.name != "utf-8":
+        return False
+    if body.isascii():
+        return True
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def declared_codec(body: bytes, content_type: str) -> codecs.CodecInfo | None:

@@ -41,62 +41,58 @@ _LONGEST = 4_000
 TRUSTED_PARSER = etree.LIBXML_VERSION >= (2, 14)
 
 
+#: What stands in a start tag after its name, where the tag begins, and where it has ended.
+_Start = tuple[bytes, int, int]
+
+
 @dataclass(slots=True, frozen=True)
 class FastRule:
-    """`tag.class…::text` or `tag.class…::attr(name)`."""
+    """`tag.class…::text` or `tag.class…::attr(name)`. `start` matches start tags, `end` is the end tag."""
 
     tag: str
     classes: tuple[str, ...]
     attr: str | None
-    segments: re.Pattern[bytes]
-    starts: re.Pattern[bytes]
+    start: re.Pattern[bytes]
+    end: bytes
 
     def find(self, document: Document) -> list[str] | None:
         """All matches in order, or None when that they are parsel's cannot be proved."""
-        return self._texts(document) if self.attr is None else self._attributes(document, self.attr)
-
-    def _texts(self, document: Document) -> list[str] | None:
-        source = document.utf8
         nodes = document.lexbor.tags(self.tag)
-        if nodes and not self._last_is_closed(source):
+        starts = self._starts(document.utf8)
+        if len(nodes) != len(starts):
             return None
-        segments = self.segments.findall(source)
-        if len(nodes) != len(segments) or len(nodes) != len(self.starts.findall(source)):
-            return None
-        return self._proved(nodes, segments)
+        if not starts:
+            return []
+        if self.attr is None:
+            return self._texts(nodes, starts, document.utf8)
+        return self._attributes(nodes, starts, self.attr)
 
-    def _last_is_closed(self, source: bytes) -> bool:
-        """Whether an end tag follows the last start tag; if none did, each start tag would have the rest searched for one."""
-        name = self.tag.encode()
-        closed = source.rfind(b"</" + name + b">")
-        at = len(source)
-        while (at := source.rfind(b"<" + name, 0, at)) > closed:
-            after = source[at + 1 + len(name) : at + 2 + len(name)]
-            if after in b" \t\r\n\f/>":
-                return False
-        return closed >= 0
+    def _starts(self, source: bytes) -> list[_Start]:
+        """The start tags in the source."""
+        return [(match[1], match.start(), match.end()) for match in self.start.finditer(source)]
 
-    def _proved(self, nodes: Sequence[Any], segments: Sequence[tuple[bytes, bytes]]) -> list[str] | None:
+    def _texts(self, nodes: Sequence[Any], starts: Sequence[_Start], source: bytes) -> list[str] | None:
         found: list[str] = []
-        for node, (start, inner) in zip(nodes, segments, strict=True):
+        ends = [at for _, at, _ in starts[1:]]
+        for node, (start, _, begin), end in zip(nodes, starts, [*ends, len(source)], strict=True):
+            # One that ends only after the next one began holds it, or was closed by it.
+            close = source.find(self.end, begin, end)
+            if close < 0 or start[:1] == b"/" or start[-1:] == b"/":
+                return None
             wanted = self._has_classes(node, start)
             if wanted is None:
                 return None
             if not wanted:
                 continue
-            texts = _direct_texts(node, inner)
+            texts = _direct_texts(node, source[begin:close])
             if texts is None:
                 return None
             found += texts
         return found
 
-    def _attributes(self, document: Document, attr: str) -> list[str] | None:
-        nodes = document.lexbor.tags(self.tag)
-        starts = self.starts.findall(document.utf8)
-        if len(nodes) != len(starts):
-            return None
+    def _attributes(self, nodes: Sequence[Any], starts: Sequence[_Start], attr: str) -> list[str] | None:
         found = []
-        for node, start in zip(nodes, starts, strict=True):
+        for node, (start, _, _) in zip(nodes, starts, strict=True):
             wanted = self._has_classes(node, start)
             if wanted is None:
                 return None
@@ -170,8 +166,8 @@ def compile_fast(expression: str) -> FastRule | None:
         tag,
         tuple(classes),
         attr,
-        re.compile(rb"<" + name + rb"((?:\s[^<>]*)?)(?<!/)>(.*?)</" + name + rb"\s*>", re.DOTALL),
         re.compile(rb"<" + name + rb"((?=[\s>/])[^<>]*)>"),
+        b"</" + name + b">",
     )
 
 
