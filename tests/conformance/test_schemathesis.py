@@ -10,7 +10,7 @@ import requests
 from benchmarks.conformance import ENDS_SESSION, quiet_service, run
 
 #: Seconds for each role; with the start of the service and what cannot be stopped at once some 50 in all.
-BUDGET = 12
+BUDGET = 8
 
 
 @pytest.fixture(scope="module")

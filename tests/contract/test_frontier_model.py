@@ -129,7 +129,7 @@ class MongoFrontierMachine(FrontierMachine):
     backend = "mongo"
 
 
-for machine, examples in ((FrontierMachine, 60), (MongoFrontierMachine, 20)):
+for machine, examples in ((FrontierMachine, 60), (MongoFrontierMachine, 12)):
     machine.TestCase.settings = settings(
         max_examples=examples,
         stateful_step_count=30,

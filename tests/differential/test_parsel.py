@@ -23,7 +23,7 @@ SITES = {
     "sqlite3-doc": Path("/usr/share/doc/sqlite3"),
     "postgresql-doc-15": Path("/usr/share/doc/postgresql-doc-15/html"),
 }
-PAGES_EACH = 300
+PAGES_EACH = 255
 
 CSS = (
     """

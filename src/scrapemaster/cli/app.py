@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,23 @@ app.command("demo-site")(demo_site.demo_site_command)
 app.command("migrate")(migrate.migrate_command)
 app.add_typer(user.app, name="user")
 app.add_typer(proxy.app, name="proxy")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callbacks are called so
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end."),
+    ] = False,
+) -> None:
+    """Scraping service for your own machines: POST a URL and selectors, get rows."""
 
 
 @app.command("version")

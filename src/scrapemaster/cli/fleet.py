@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from scrapemaster.logs import set_up_logs
-from scrapemaster.server import run_fleet
 from scrapemaster.settings import load_settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [SCRAPEMASTER_HOST, 127.0.0.1].")]
@@ -25,6 +24,8 @@ def api_command(
     processes: Annotated[int, typer.Option(min=1, max=256, help="API processes to run.")] = 1,
 ) -> None:
     """Start API processes of a fleet, which share one port; needs SCRAPEMASTER_REDIS_URL."""
+    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+
     settings = load_settings(host=host, port=port, data_dir=data_dir)
     set_up_logs(settings)
     run_fleet(settings, apis=processes)
@@ -35,6 +36,8 @@ def worker_command(
     processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes to run.")] = 1,
 ) -> None:
     """Start workers of a fleet, which crawl; needs SCRAPEMASTER_REDIS_URL."""
+    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+
     settings = load_settings(data_dir=data_dir)
     set_up_logs(settings)
     run_fleet(settings, workers=processes)
@@ -48,6 +51,8 @@ def all_command(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes to run.")] = 1,
 ) -> None:
     """Start API processes and workers on this machine; needs SCRAPEMASTER_REDIS_URL."""
+    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+
     settings = load_settings(host=host, port=port, data_dir=data_dir)
     set_up_logs(settings)
     run_fleet(settings, apis=apis, workers=workers)

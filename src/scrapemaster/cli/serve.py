@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from scrapemaster.logs import set_up_logs
-from scrapemaster.server import serve
 from scrapemaster.settings import load_settings
 
 
@@ -22,6 +21,8 @@ def serve_command(
     ] = None,
 ) -> None:
     """Start the service: the API and a crawler, with nothing beside it."""
+    from scrapemaster.server import serve  # noqa: PLC0415 -- takes a second, which other commands need not wait
+
     settings = load_settings(host=host, port=port, data_dir=data_dir)
     set_up_logs(settings)
     serve(settings)

@@ -120,3 +120,16 @@ def test_H26_the_bound_is_not_below_what_an_expression_takes(expression, body):
     taken = time.thread_time() - began
 
     assert taken < bound * 3 + 0.1
+
+
+@pytest.mark.parametrize("opening", [b"<div>", b"<dl><dd>"])
+def test_H17_the_bound_knows_that_parsing_takes_more_the_deeper_markup_is_nested(opening):
+    compiled = plan("h1::text")
+    assert compiled.seconds(opening * 25_000, 1.0) >= 1.0
+    body = opening * 5_000
+
+    began = time.thread_time()
+    _ = compiled.open(body, "http://site/", "text/html").lexbor
+    taken = time.thread_time() - began
+
+    assert taken < compiled.seconds(body, 0.0) * 3 + 0.1
