@@ -7,6 +7,7 @@ URLs that this module spells alike are the same page; the rest is RFC 3986, sect
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import ada_url
@@ -102,7 +103,12 @@ def _normal_triplet(match: re.Match[str]) -> str:
 
 def host_of(url: str) -> str:
     """The host name of a normal URL, without its port; an IPv6 address keeps no brackets."""
-    return urlsplit(url).hostname or ""
+    return _host_of_origin(origin_of(url))
+
+
+@lru_cache(maxsize=8_192)
+def _host_of_origin(origin: str) -> str:
+    return urlsplit(origin).hostname or ""
 
 
 def origin_of(url: str) -> str:
