@@ -22,7 +22,7 @@ from scrapemaster.extract.download import is_attachment, magic_of
 #: Seconds that a page may take in the crawler itself at the worst, and bytes that it may have: all jobs wait meanwhile.
 IN_PROCESS_SECONDS = 1.0
 IN_PROCESS_BYTES = 1024 * 1024
-#: Seconds a page was seen to take after which its job's pages are no longer worked on in the crawler itself.
+#: Seconds of processor time a page was seen to take (a busy machine makes none slow) after which its job's pages are no longer worked on in the crawler itself.
 _TOO_SLOW = 0.2
 #: Barriers that may be gone at another try.
 _PASSING = frozenset({"blocked", "challenge"})
@@ -159,13 +159,13 @@ class PageWork:
             )
             tries = POISON_DEATHS - leased.interruptions
             return (await run.isolation.extract(run.job.id, task, tries=tries)).found
-        began = time.monotonic()
+        began = time.thread_time()
         run.recorder.begin(run.job.id, leased.key)
         try:
             return work_on(run.plan, page.body, page.url, content_type, links=links)
         finally:
             run.recorder.end()
-            run.isolated = time.monotonic() - began > _TOO_SLOW
+            run.isolated = time.thread_time() - began > _TOO_SLOW
 
     def _check_redirect(self, leased: Leased, page: Page) -> None:
         scope = self._run.links.scope

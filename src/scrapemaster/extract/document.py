@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import lxml.html
@@ -105,21 +105,14 @@ class Document:
         return [*by_element["a"], *by_element["area"], *by_element["link"]]
 
     def _referring(self) -> dict[str, list[str]]:
-        """References by the element that makes them, in order, off lexbor's tree in one walk, which takes longer than all else about links.
+        """References by the element that makes them, in order, off lexbor's tree: a walk for each kind takes half as long as a selector for all.
 
         Of `link` only those to the next page, of `base` all that have one.
         """
         if self._references is None:
-            found: dict[str, list[str]] = {"a": [], "area": [], "link": [], "base": []}
-            for node in self.lexbor.css("a[href],area[href],link[href],base[href]"):
-                tag, attributes = node.tag or "", node.attrs
-                href = attributes.get("href")
-                if href is None or (
-                    tag == "link" and "next" not in (attributes.get("rel") or "").lower().split()
-                ):
-                    continue
-                found[tag].append(href)
-            self._references = found
+            tree = self.lexbor
+            self._references = {tag: _hrefs(tree.tags(tag)) for tag in ("a", "area", "base")}
+            self._references["link"] = _hrefs([node for node in tree.tags("link") if _is_next(node)])
         return self._references
 
     def _uses_lxml(self) -> bool:
@@ -130,6 +123,15 @@ class Document:
             reference: str = _BASE(self.root)
             return reference
         return next(iter(self._referring()["base"]), "")
+
+
+def _hrefs(nodes: Iterable[Any]) -> list[str]:
+    found = (node.attrs.get("href") for node in nodes)
+    return [href for href in found if href is not None]
+
+
+def _is_next(link: Any) -> bool:
+    return "next" in (link.attrs.get("rel") or "").lower().split()
 
 
 def kind_of(content_type: str, body: bytes) -> str:
