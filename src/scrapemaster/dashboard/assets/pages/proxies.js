@@ -24,12 +24,12 @@ export function Proxies() {
   if (error?.status === 404) return html`<${Titlebar} title="Proxies" /><div class="card"><${Empty} icon="globe" title="No pool here">This version of the service has no pool of proxies; a job may name a proxy of its own.<//></div>`;
   const rows = data?.rows ?? [];
   return html`<${Titlebar} title="Proxies">${add}<//>
-    <section class="card" aria-label="Proxies">${error && !data ? html`<${Wrong} error=${error} onRetry=${reload} />` : !data ? html`<${Waiting} />`
+    <section class="card proxies" aria-label="Proxies">${error && !data ? html`<${Wrong} error=${error} onRetry=${reload} />` : !data ? html`<${Waiting} />`
       : !rows.length ? html`<${Empty} icon="globe" title="The pool is empty" action=${add}>Jobs with <code>proxy: pool</code> take one of these, the one that fares best with the host.<//>`
       : html`<div class="scroll"><table class="table"><thead><tr><th>Proxy</th><th>State</th><th>Succeeds</th><th class="right">Latency</th><th>Hosts</th><th><span class="hidden">Actions</span></th></tr></thead><tbody>${rows.map((one) => html`<tr key=${one.id}>
         <td class="what"><button type="button" class="linklike name mono cut" onClick=${() => setOpen(one.id)}>${one.url}</button><span class="sub">tier ${one.tier} ${one.tags.map((tag) => html`<span class="pill" key=${tag}>${tag}</span> `)}</span></td>
         <td><span class=${`status ${one.enabled ? one.state : "cancelled"}`}><i></i>${one.enabled ? one.state : "off"}</span>${one.resting_until && html`<span class="sub">until <${Ago} at=${one.resting_until} /></span>`}</td>
-        <td><span class=${`meter thin${one.success_rate < 50 ? " low" : ""}`} role="img" aria-label=${`${one.success_rate} % succeed`}><i style=${{ transform: `scaleX(${one.success_rate / 100})` }}></i></span><span class="figure">${one.success_rate} %</span></td>
+        <td>${one.hosts === 0 ? html`<span class="soft">not tried</span>` : html`<span class=${`meter thin${one.success_rate < 50 ? " low" : ""}`} role="img" aria-label=${`${one.success_rate} % succeed`}><i style=${{ transform: `scaleX(${one.success_rate / 100})` }}></i></span><span class="figure">${one.success_rate} %</span>`}</td>
         <td class="right soft">${one.latency === null ? "–" : span(one.latency)}</td><td class="soft">${count(one.hosts)}${one.hosts_banned > 0 && html` <span class="pill gone">${count(one.hosts_banned)} ban it</span>`}</td>
         <td class="right"><${Menu} label=${`Actions for ${one.url}`} small entries=${[{ name: "Check now", icon: "retry", act: () => check(one) }, { name: one.enabled ? "Switch off" : "Switch on", icon: one.enabled ? "pause" : "play", act: () => turn(one) }, { name: "Remove", icon: "trash", danger: true, act: () => drop(one) }]} /></td></tr>`)}</tbody></table></div>`}</section>
     ${open && html`<${Detail} id=${open} onClose=${() => setOpen(null)} />`}
