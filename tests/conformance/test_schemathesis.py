@@ -73,7 +73,8 @@ def test_methods_a_path_does_not_have_are_refused_with_those_it_has(service):
         for method in {"TRACE", "OPTIONS", "PUT", "PROPFIND", "HEAD"} - documented:
             answer = service.http.request(method, url, timeout=30)
             assert answer.status_code == 405, (method, url)
-            assert set(answer.headers["Allow"].split(", ")) == documented, (method, url)
+            allowed = set(answer.headers["Allow"].split(", "))
+            assert allowed == {name.upper() for name in paths[template]}, (method, url)
 
 
 def raw(service, request):

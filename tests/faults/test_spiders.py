@@ -187,9 +187,11 @@ def deeds(service):
     """What came of each thing that a spider must not do, all tried at once."""
     secret = service.data_dir / "secret-of-another.txt"
     secret.write_text("secret")
+    database = service.data_dir / "scrapemaster.db"
+    database.touch()  # there is none where the store is MongoDB
     wanted = {
         "environment": {"deed": "environment"},
-        "database": {"deed": "read", "path": str(service.data_dir / "scrapemaster.db")},
+        "database": {"deed": "read", "path": str(database)},
         "file": {"deed": "read", "path": str(secret)},
         "writing": {"deed": "write", "path": str(service.data_dir / "new.txt")},
         "listing": {"deed": "listing", "path": str(service.data_dir)},

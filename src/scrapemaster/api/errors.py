@@ -117,7 +117,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def methods_of(document: Mapping[str, Any], path: str) -> list[str]:
-    """All methods that the OpenAPI document has for a path; the framework names those of one route among several."""
+    """All methods that the OpenAPI document has for a path; the framework names those of one route among several.
+
+    A path that stands there by itself is matched before those with parameters (OpenAPI Specification, "Path Templating Matching").
+    """
+    if path in document["paths"]:
+        return sorted(name.upper() for name in document["paths"][path])
     methods = set()
     for template, operations in document["paths"].items():
         if re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template)), path):
