@@ -102,16 +102,17 @@ def create_app(services: ServiceApp) -> FastAPI:
     )
     app.state.services = services
     app.state.sign_ins = SignIns()
+    # Routes are tried in this order: what is asked for most comes first.
     routers = (
-        accounts,
-        api_keys,
-        users,
         jobs,
+        results,
         events,
         lists,
         course,
+        accounts,
+        api_keys,
+        users,
         extract,
-        results,
         exports,
         artefacts,
         schedules,
