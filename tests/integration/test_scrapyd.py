@@ -180,6 +180,21 @@ def test_errors_have_scrapyds_shape(root, deployed, path, data, status, says):
     assert says in answer.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["schedule.json", "cancel.json", "addversion.json", "delproject.json"])
+def test_a_form_that_cannot_be_read_is_said_in_scrapyds_shape(root, path):
+    answer = requests.post(
+        f"{root}/{path}",
+        data=b"--x\r\n[[False]]--x--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+        auth=("admin", PASSWORD),
+        timeout=30,
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["status"] == "error"
+    assert set(answer.json()) == {"node_name", "status", "message"}
+
+
 def test_who_may_what(root, service, deployed):
     credentials = {"username": "scraper", "password": "scrapers password"}
     requests.post(f"{service.base}/auth/register", json=credentials, timeout=10).raise_for_status()

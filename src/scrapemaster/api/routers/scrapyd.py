@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from scrapemaster.api.basic import BasicCaller
 from scrapemaster.api.schemas.errors import COMMON
@@ -83,6 +84,8 @@ class _Route(APIRoute):
                 first = error.errors()[0]
                 name = ".".join(str(part)[:100] for part in first["loc"][1:])
                 return JSONResponse(_said("error", message=f"'{name}': {first['msg']}"), 422)
+            except HTTPException as error:  # the framework's own, of a form that cannot be read
+                return JSONResponse(_said("error", message=str(error.detail)), error.status_code)
             except UserError as error:
                 status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
                 headers = {}
