@@ -88,7 +88,9 @@ def test_H41_killing_spiders_again_and_again_loses_and_doubles_no_row(service, k
         rows = 0
         for kill in range(kills):
             # As long as it takes to get on, so that each run has done something that the next one must not do again.
-            until(lambda rows=rows: service.job(job["id"])["items_scraped"] > rows and spiders_of(service))
+            until(
+                lambda rows=rows: service.job(job["id"])["items_scraped"] > rows and spiders_of(service), 180
+            )
             rows = min(PAGES - 100, service.job(job["id"])["items_scraped"] + chance.randrange(20))
             # Now the process itself, now the warden above it.
             for pid in spiders_of(service)[kill % 2 :][:1]:
