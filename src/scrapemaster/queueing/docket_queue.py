@@ -32,7 +32,9 @@ Poke = Callable[[JobId], bool]
 
 #: Seconds between two looks for unfinished jobs that nobody has queued.
 SWEEP_EVERY = 1.0
-_TICK = timedelta(milliseconds=50)
+#: How often docket looks whether a delayed slice is due; what is to run at once does not wait for it. Each look of the three queues takes
+#: a millisecond: every 50 ms they took 6 % of a core at rest, every 250 ms it is 2 % (measured).
+_TICK = timedelta(milliseconds=250)
 
 
 class DocketQueue:
