@@ -77,13 +77,15 @@ def raise_open_files() -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with contextlib.AsyncExitStack() as stack:
         tracer = stack.enter_context(build_tracer(settings, "api"))
-        stopping, taken = _signalled(), list[str]()
+        stopping, taken = asyncio.Event(), list[str]()
 
         def lost(why: str) -> None:
             taken.append(why)
             stopping.set()
 
         store = await stack.enter_async_context(open_store(settings, embedded_use(settings, lost)))
+        # Until here nothing is at hand that would have to be ended in order, and a store may keep us waiting: signals end the process.
+        _hear_signals(stopping)
         crawler = CrawlerProcess(settings, tracer)
         services = build_services(
             settings, store, crawler, crawler.watchers, crawler, courier=crawler, tracer=tracer
@@ -123,7 +125,8 @@ async def _run_fleet(
     async with open_store(settings, fleet_use()) as store:
         if listener is not None:
             await _welcome(settings, build_accounts(settings, store).accounts)
-    stopping = _signalled()
+    stopping = asyncio.Event()
+    _hear_signals(stopping)
     if listener is not None:
         descriptor = listener.fileno()
         specs += [
@@ -187,13 +190,11 @@ async def _welcome(settings: Settings, accounts: AccountService) -> None:
         )
 
 
-def _signalled() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
+def _hear_signals(stopping: asyncio.Event) -> None:
+    """Have SIGINT and SIGTERM set the event."""
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    return stopping
 
 
 def _say_ready(settings: Settings, listener: socket.socket) -> None:

@@ -54,6 +54,25 @@ async def test_H50_who_embeds_a_service_is_alone_and_processes_of_a_fleet_are_to
     await claims.enter(OTHER)
 
 
+async def test_H50_several_who_renew_their_claims_in_turns_are_in_the_way_as_one_is(claims):
+    async def renew(claim, after):
+        await asyncio.sleep(after)
+        while True:
+            await claims.renew(claim)
+            await asyncio.sleep(1.0)
+
+    for claim in WORKERS:
+        await claims.take(claim)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        renewing = [
+            tasks.create_task(renew(claim, after)) for claim, after in zip(WORKERS, (0.0, 0.5), strict=True)
+        ]
+        with pytest.raises(StoreBroken, match="a fleet of ScrapeMaster"):
+            await claims.enter(ONE)
+        for task in renewing:
+            task.cancel()
+
+
 async def test_H41_who_was_killed_is_in_nobody_s_way_when_its_claim_has_ended(claims):
     assert await claims.take(ONE, 0.5) is None
     assert (await claims.take(OTHER)).claim == ONE

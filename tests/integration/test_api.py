@@ -448,6 +448,14 @@ def test_H29_every_forged_token_gets_the_same_answer(service):
     )
 
 
+@pytest.mark.parametrize(
+    "path", ["jobs/x?wait=-1", "jobs?limit=0", "results/x?limit=0", "jobs/x/errors?limit=0"]
+)
+def test_who_asks_is_looked_at_before_what_is_asked(service, path):
+    assert requests.get(f"{service.base}/{path}", timeout=30).status_code == 401
+    assert service.http.get(f"{service.base}/{path}", timeout=30).status_code == 422
+
+
 def test_monitoring_is_as_in_the_reference(service, job, store):
     stats = service.http.get(f"{service.base}/monitoring/stats").json()
     assert set(stats) == {

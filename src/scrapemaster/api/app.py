@@ -39,6 +39,7 @@ from scrapemaster.api.routers import (
 )
 from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
+from scrapemaster.api.security import OPEN, PREFIX, SCHEMES
 from scrapemaster.api.traced import Traced
 from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.dashboard.site import install_dashboard
@@ -156,7 +157,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the login's JSON body that FastAPI cannot know of."""
+    """The OpenAPI document, with what FastAPI cannot know of: the login's JSON body, and how callers prove who they are."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title,
@@ -166,5 +167,15 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
         )
         schema["components"]["schemas"]["Credentials"] = accounts.login_schema()
+        _tell_security(schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _tell_security(schema: dict[str, Any]) -> None:
+    components = schema["components"]
+    components["securitySchemes"] = {**SCHEMES, **components.get("securitySchemes", {})}
+    for path, operations in schema["paths"].items():
+        if path.startswith(f"{PREFIX}/") and path not in OPEN:
+            for operation in operations.values():
+                operation["security"] = [{name: []} for name in SCHEMES]

@@ -21,7 +21,7 @@ from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
 
-#: Seconds that the store has to say who asks for the health of the parts, of which it is one.
+#: Seconds that the store has to say who asks for the health of the parts, and Redis to count it: both are parts themselves.
 _SOON = 0.5
 _NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
@@ -53,8 +53,9 @@ class Identify:
             await self._app(scope, _bodiless(receive), send)
             return
         try:
-            spent = await self._limits.spend(found.user, looking=_looks(found, scope))
-        except RedisUnavailable as error:
+            async with asyncio.timeout(_SOON if tells_health else None):
+                spent = await self._limits.spend(found.user, looking=_looks(found, scope))
+        except (RedisUnavailable, TimeoutError) as error:
             if tells_health:
                 await self._app(scope, receive, send)
                 return

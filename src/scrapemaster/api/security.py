@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.domain.errors import Forbidden, NotAuthenticated
@@ -24,50 +24,56 @@ CALLER = "caller"
 #: Where it says that the caller has a token of ours, though the store could not be asked about it.
 VOUCHED = "vouched"
 
-#: Where Swagger's Authorize button signs in.
-_PASSWORD = OAuth2PasswordBearer(
-    f"{PREFIX}/auth/login",
-    auto_error=False,
-    description="Sign in with name and password. An API key does as a bearer token too.",
-)
-_API_KEY = APIKeyHeader(
-    name="X-API-Key",
-    auto_error=False,
-    scheme_name="ApiKey",
-    description="A key made with `POST /auth/keys`.",
-)
+#: How a caller may prove who it is, for the OpenAPI document: `Identify` reads the headers, long before routes are reached.
+SCHEMES: Mapping[str, Mapping[str, Any]] = {
+    "OAuth2PasswordBearer": {  # where Swagger's Authorize button signs in
+        "type": "oauth2",
+        "description": "Sign in with name and password. An API key does as a bearer token too.",
+        "flows": {"password": {"scopes": {}, "tokenUrl": f"{PREFIX}/auth/login"}},
+    },
+    "ApiKey": {
+        "type": "apiKey",
+        "description": "A key made with `POST /auth/keys`.",
+        "in": "header",
+        "name": "X-API-Key",
+    },
+}
 
 
-async def services(request: Request) -> ServiceApp:
-    """The use cases. Not a plain function: FastAPI would call that in a thread, for each request."""
+def services_of(request: Request) -> ServiceApp:
+    """The use cases."""
     app: ServiceApp = request.app.state.services
     return app
 
 
-Services = Annotated[ServiceApp, Depends(services)]
-
-
-async def _caller(
-    request: Request,
-    _token: Annotated[str | None, Depends(_PASSWORD)],
-    _key: Annotated[str | None, Depends(_API_KEY)],
-) -> Caller:
+def caller_of(request: Request) -> Caller:
+    """Who makes the request; raises the error that says why nobody does."""
     found = request.scope["state"].get(CALLER)
     if isinstance(found, Caller):
         return found
     raise found if isinstance(found, Exception) else NotAuthenticated
 
 
+# Not plain functions: FastAPI would call those in a thread, for each request. Each dependency costs a request some 15 µs all the same: routes
+# that are asked all the time call the functions above.
+async def services(request: Request) -> ServiceApp:
+    """The use cases, as a dependency."""
+    return services_of(request)
+
+
+Services = Annotated[ServiceApp, Depends(services)]
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
 CallerHere = Annotated[Caller, Depends(_caller)]
 
 
-async def _watcher(
-    request: Request,
-    _token: Annotated[str | None, Depends(_PASSWORD)],
-    _key: Annotated[str | None, Depends(_API_KEY)],
-) -> None:
+async def _watcher(request: Request) -> None:
     if not request.scope["state"].get(VOUCHED):
-        await _caller(request, None, None)
+        caller_of(request)
 
 
 #: A caller; while the store does not answer, whoever has a token of ours.

@@ -9,8 +9,12 @@ from math import floor
 _MICROS = 1_000_000
 
 
+@lru_cache(2_048)
 def iso(epoch: float) -> str:
-    """Epoch seconds as ISO 8601 in UTC with `Z` and microseconds, rounded as `datetime` does."""
+    """Epoch seconds as ISO 8601 in UTC with `Z` and microseconds, rounded as `datetime` does.
+
+    The items of a page have one time, and a job's are asked for again and again.
+    """
     second = floor(epoch)
     micros = round((epoch - second) * 1e6)
     if micros == _MICROS:

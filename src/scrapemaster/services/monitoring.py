@@ -18,7 +18,7 @@ from scrapemaster.services.proxies import ProxyService
 
 _DAY = 86_400.0
 #: Seconds a part has to answer.
-_ANSWER = 2.0
+_ANSWER = 1.5
 
 
 @dataclass(slots=True, frozen=True)

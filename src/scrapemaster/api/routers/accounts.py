@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.accounts import (
     Credentials,
     PasswordChange,
@@ -24,7 +25,7 @@ from scrapemaster.api.security import CallerHere, Services, address_of
 from scrapemaster.domain.user import User
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/auth", tags=["accounts"])
+router = Router(prefix="/auth", tags=["accounts"])
 
 _FORM = "application/x-www-form-urlencoded"
 _LOGIN_BODY = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.api_keys import ApiKeyAnswer, NewApiKey, NewApiKeyAnswer
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services
@@ -13,7 +14,7 @@ from scrapemaster.domain.api_key import ApiKey
 from scrapemaster.domain.ids import ApiKeyId
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/auth/keys", tags=["accounts"], responses=UNAUTHENTICATED)
+router = Router(prefix="/auth/keys", tags=["accounts"], responses=UNAUTHENTICATED)
 
 KeyPath = Annotated[
     str, Path(max_length=100, description="The key's id.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])

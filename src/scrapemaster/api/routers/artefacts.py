@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from scrapemaster.api.routers.jobs import JobPath, as_json, page_links
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.artefacts import ArtefactAnswer
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services
@@ -15,7 +16,7 @@ from scrapemaster.domain.ids import ArtefactId, JobId
 from scrapemaster.domain.rendering import Artefact, ArtefactKind
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(tags=["artefacts"], responses=UNAUTHENTICATED)
+router = Router(tags=["artefacts"], responses=UNAUTHENTICATED)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 #: Media types that are compressed already.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from scrapemaster.api.routers.jobs import JobPath, as_json
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.course import ChangesAnswer, SeriesAnswer
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services
@@ -14,7 +15,7 @@ from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.series import Point
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
+router = Router(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
 
 
 @router.get(

@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from scrapemaster.api.routers.jobs import JobPath, as_json
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.events import LogLineAnswer
 from scrapemaster.api.security import CallerHere, Services
@@ -22,7 +23,7 @@ from scrapemaster.domain.ids import JobId
 from scrapemaster.domain.job import TERMINAL
 from scrapemaster.services.feeds import Alive, End, FeedEvent, Items, LogEntry, Progress
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
+router = Router(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
 
 #: Milliseconds after which a client comes back whose stream ended without an `end`.
 _RETRY = 2_000

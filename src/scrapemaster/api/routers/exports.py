@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from scrapemaster.api.downloads import Download
 from scrapemaster.api.routers.jobs import JobPath
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.domain.ids import JobId
 from scrapemaster.export.names import content_disposition, file_stem
 from scrapemaster.export.order import ExportFormat, ExportOrder, fields_of
 
-router = APIRouter(prefix="/results", tags=["results"], responses=UNAUTHENTICATED)
+router = Router(prefix="/results", tags=["results"], responses=UNAUTHENTICATED)
 
 _MEDIA = {
     ExportFormat.JSON: "application/json",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from scrapemaster.api.routers.jobs import as_json
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import INVALID, TOO_MANY, UNAUTHENTICATED
 from scrapemaster.api.schemas.preview import LookAnswer, LookBody, PreviewAnswer, PreviewBody
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import look_view, preview_view
 
-router = APIRouter(prefix="/extract", tags=["extract"], responses=UNAUTHENTICATED)
+router = Router(prefix="/extract", tags=["extract"], responses=UNAUTHENTICATED)
 
 
 @router.post(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 
+from scrapemaster.api.routing import CallersRoute, Router
 from scrapemaster.api.schemas.bulk import BulkAnswer, BulkBody
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.jobs import FailedPageAnswer, JobAnswer, JobBody, NewJobAnswer
-from scrapemaster.api.security import CallerHere, Services
+from scrapemaster.api.security import CallerHere, Services, caller_of, services_of
 from scrapemaster.api.views import failed_page_view, job_view
 from scrapemaster.domain.idempotency import OrderKey, body_hash
 from scrapemaster.domain.ids import JobId, ScheduleId
@@ -18,7 +19,7 @@ from scrapemaster.domain.job import JobStatus, Priority
 from scrapemaster.ports.jobs import SORTABLE, JobQuery
 from scrapemaster.services.bulk import act_on_all
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED)
+router = Router(prefix="/jobs", tags=["jobs"], responses=UNAUTHENTICATED, route_class=CallersRoute)
 
 JobPath = Annotated[
     str, Path(max_length=100, description="The job's id.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])
@@ -86,8 +87,6 @@ async def create(
 async def find(
     *,
     request: Request,
-    caller: CallerHere,
-    app: Services,
     skip: Annotated[int, Query(ge=0, le=10**9, description="Jobs to leave out.")] = 0,
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs to return at most.")] = 50,
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
@@ -110,9 +109,9 @@ async def find(
     ] = "-created_at",
 ) -> Any:
     """The caller's jobs (an admin's: all). `X-Total-Count` says how many match, `Link` leads to the other pages."""
-    jobs, total = await app.jobs.find(
+    jobs, total = await services_of(request).jobs.find(
         JobQuery(
-            owner=caller.sees,
+            owner=caller_of(request).sees,
             status=status,
             engine=engine,
             priority=priority,
@@ -145,14 +144,14 @@ async def bulk(body: BulkBody, caller: CallerHere, app: Services) -> Any:
 
 @router.get("/{job_id}", response_model=JobAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get a job")
 async def get(
+    request: Request,
     job_id: JobPath,
-    caller: CallerHere,
-    app: Services,
     wait: Annotated[
         float, Query(ge=0, le=60, description="Seconds to wait for the job to end before answering.")
     ] = 0.0,
 ) -> Any:
     """The job as it is now, or as it is once it ended or `wait` seconds went by."""
+    caller, app = caller_of(request), services_of(request)
     if wait:
         return as_json(job_view(await app.jobs.when_over(JobId(job_id), caller.sees, wait)))
     return as_json(job_view(await app.jobs.get(JobId(job_id), caller.sees)))

@@ -6,18 +6,19 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from scrapemaster.api.routers.events import EventStream
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import UNAUTHENTICATED
 from scrapemaster.api.security import CallerHere, Services
 from scrapemaster.api.views import job_view
 from scrapemaster.services.feeds import Alive
 from scrapemaster.services.lists import Changed, Counted, ListEvent
 
-router = APIRouter(tags=["jobs"], responses=UNAUTHENTICATED)
+router = Router(tags=["jobs"], responses=UNAUTHENTICATED)
 
 #: Milliseconds after which a client comes back whose stream ended.
 _RETRY = 2_000

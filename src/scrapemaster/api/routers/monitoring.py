@@ -6,14 +6,13 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
-
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import FORBIDDEN, UNAUTHENTICATED
 from scrapemaster.api.schemas.monitoring import ProxiesAnswer, StatsAnswer, SystemAnswer, WorkerAnswer
 from scrapemaster.api.security import AdminHere, CallerHere, Services, WatcherHere
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/monitoring", tags=["monitoring"], responses=UNAUTHENTICATED)
+router = Router(prefix="/monitoring", tags=["monitoring"], responses=UNAUTHENTICATED)
 
 
 @router.get("/stats", response_model=StatsAnswer, summary="Figures over jobs")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Response
+from fastapi import Form, Path, Response
 
 from scrapemaster.api.routers.jobs import as_json
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.projects import ProjectAnswer, ProjectBody, VersionAnswer
 from scrapemaster.api.security import AdminHere, CallerHere, Services
@@ -14,7 +15,7 @@ from scrapemaster.domain.spider import ProjectVersion
 from scrapemaster.export.timestamps import iso
 from scrapemaster.services.projects import Upload
 
-router = APIRouter(prefix="/projects", tags=["projects"], responses=UNAUTHENTICATED)
+router = Router(prefix="/projects", tags=["projects"], responses=UNAUTHENTICATED)
 
 ProjectPath = Annotated[str, Path(max_length=100, description="The project's name.", examples=["shop"])]
 VersionPath = Annotated[str, Path(max_length=100, description="The version's name.", examples=["1.0"])]

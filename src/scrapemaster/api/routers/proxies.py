@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from scrapemaster.api.routers.jobs import as_json, page_links
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.proxies import (
     ProxiesBody,
@@ -22,7 +23,7 @@ from scrapemaster.domain.proxy import ProxyState, masked
 from scrapemaster.export.timestamps import iso
 from scrapemaster.services.proxies import PooledProxy
 
-router = APIRouter(prefix="/proxies", tags=["proxies"], responses={**UNAUTHENTICATED, **FORBIDDEN})
+router = Router(prefix="/proxies", tags=["proxies"], responses={**UNAUTHENTICATED, **FORBIDDEN})
 
 ProxyPath = Annotated[
     str,

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query, Request
 
 from scrapemaster.api.routers.jobs import JobPath, as_json
+from scrapemaster.api.routing import CallersRoute, Router
 from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.results import ResultsAnswer
-from scrapemaster.api.security import CallerHere, Services
+from scrapemaster.api.security import caller_of, services_of
 from scrapemaster.domain.ids import JobId
 from scrapemaster.export.rows import choice_of
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/results", tags=["results"], responses=UNAUTHENTICATED)
+router = Router(prefix="/results", tags=["results"], responses=UNAUTHENTICATED, route_class=CallersRoute)
 
 
 @router.get("/{job_id}", response_model=ResultsAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get rows")
 async def page(
     *,
+    request: Request,
     job_id: JobPath,
-    caller: CallerHere,
-    app: Services,
     skip: Annotated[int, Query(ge=0, le=10**12, description="Rows to leave out.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Rows to return at most.")] = 100,
     cursor: Annotated[
@@ -49,11 +49,13 @@ async def page(
     With `q` some 100,000 rows are looked at for each request: there may be fewer than `limit` in the answer, even none, while `next` says where to
     go on. `total` is always that of all rows.
     """
+    caller, app = caller_of(request), services_of(request)
     after = skip if cursor is None else int(cursor)
     if q is None:
         found = await app.results.page(JobId(job_id), caller.sees, after=after, limit=limit)
     else:
         found = await app.results.search(JobId(job_id), caller.sees, q, after=after, limit=limit)
+    unchosen = {"engine_used": found.engine, "engine_reason": None}
     return as_json(
         {
             "job_id": job_id,
@@ -67,7 +69,7 @@ async def page(
                     "url": row.url,
                     "data": orjson.Fragment(row.data),
                     "scraped_at": iso(row.scraped_at),
-                    **(choice_of(row) or {"engine_used": found.engine, "engine_reason": None}),
+                    **(choice_of(row) if row.way else unchosen),
                 }
                 for row in found.rows
             ],

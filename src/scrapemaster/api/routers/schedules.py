@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from scrapemaster.api.routers.jobs import as_json, page_links
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.jobs import JobAnswer
 from scrapemaster.api.schemas.schedules import NewScheduleAnswer, ScheduleAnswer, ScheduleBody, ScheduleChange
@@ -15,7 +16,7 @@ from scrapemaster.api.views import job_view, schedule_view
 from scrapemaster.domain.ids import ScheduleId
 from scrapemaster.services.jobs import JobOrder
 
-router = APIRouter(prefix="/schedules", tags=["schedules"], responses=UNAUTHENTICATED)
+router = Router(prefix="/schedules", tags=["schedules"], responses=UNAUTHENTICATED)
 
 SchedulePath = Annotated[
     str,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from scrapemaster.api.routers.accounts import user_view
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import CONFLICT, FORBIDDEN, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.users import ManagedUserAnswer, NewUser, UserChange
 from scrapemaster.api.security import AdminHere, Services
 from scrapemaster.domain.ids import UserId
 from scrapemaster.domain.user import User
 
-router = APIRouter(prefix="/users", tags=["users"], responses={**UNAUTHENTICATED, **FORBIDDEN})
+router = Router(prefix="/users", tags=["users"], responses={**UNAUTHENTICATED, **FORBIDDEN})
 
 UserPath = Annotated[
     str, Path(max_length=100, description="The user's id.", examples=["01938c5e-8a4e-7c3b-9d8f-3f0f6a1c2b4d"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from scrapemaster.api.routers.jobs import as_json, page_links
+from scrapemaster.api.routing import Router
 from scrapemaster.api.schemas.errors import CONFLICT, INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.webhooks import (
     DeliveryAnswer,
@@ -23,7 +24,7 @@ from scrapemaster.domain.events import EventType
 from scrapemaster.domain.webhook import Attempt, Delivery, DeliveryId, DeliveryState, Endpoint, EndpointId
 from scrapemaster.export.timestamps import iso
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=UNAUTHENTICATED)
+router = Router(prefix="/webhooks", tags=["webhooks"], responses=UNAUTHENTICATED)
 
 WebhookPath = Annotated[
     str,

@@ -90,14 +90,13 @@ class Claims:
 
     async def enter(self, claim: Claim) -> None:
         """Claim the database; raises `StoreBroken` when another one uses it, and waits while that may have died."""
-        seen: Held | None = None
+        # Of several, now this one and now that one renewed its claim last, and is the rival.
+        seen: dict[str, float] = {}
         while (rival := await self.take(claim)) is not None:
-            if seen is not None and seen.claim == rival.claim and rival.ends_at > seen.ends_at:
-                raise StoreBroken(self._refusal(claim, rival))
-            if seen is None:
+            if not seen:
                 log.info("store.in_use", by=rival.claim.where, waits_at_most_seconds=CLAIM_SECONDS)
-            if seen is None or seen.claim != rival.claim:
-                seen = rival
+            if rival.ends_at > seen.setdefault(rival.claim.holder, rival.ends_at):
+                raise StoreBroken(self._refusal(claim, rival))
             await asyncio.sleep(_LOOK_EVERY)
 
     @contextlib.asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from typing import Any
 
 import orjson
 
@@ -15,10 +14,12 @@ from scrapemaster.storage.sqlite.keys import end_key, first_key, job_number
 
 #: Bytes of items after which a batch of a stream ends.
 _BATCH_BYTES = 4 * 1024 * 1024
-#: Rows that are read on the event loop itself: the API's default page.
-_FEW = 100
+#: Rows that are read on the event loop itself: the API's longest page, some 2 ms of work. A reader thread would ask for the interpreter's lock
+#: at each row, and wait for it each time while the event loop is busy.
+_FEW = 1_000
+#: The columns of a `Result`, in its order: the job's id and the key before its first are given.
 _SELECT = (
-    "SELECT r.key, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
+    "SELECT ?, r.key - ?, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
     "FROM results r JOIN requests q ON q.key = r.request WHERE r.key > ? AND r.key < ?"
 )
 
@@ -47,18 +48,19 @@ class SqliteResults:
             number = job_number(connection, job)
             if number is None:
                 return [], None
-            first, end = first_key(number) + after, min(first_key(number) + after + scan + 1, end_key(number))
+            before = first_key(number)
+            first, end = before + after, min(before + after + scan + 1, end_key(number))
             found = connection.execute(
                 f"{_SELECT} AND (CAST(r.data AS TEXT) LIKE ? ESCAPE '\\' OR coalesce(r.url, q.url) LIKE ? ESCAPE '\\') "
                 "ORDER BY r.key LIMIT ?",
-                (first, end, f"%{wanted}%", f"%{plain}%", limit),
+                (job, before, first, end, f"%{wanted}%", f"%{plain}%", limit),
             ).fetchall()
-            rows = [_result_of(job, first_key(number), row) for row in found]
-            last = found[-1][0] if len(found) == limit else end - 1
+            rows = [Result._make(row) for row in found]
+            last = before + rows[-1].seq if len(rows) == limit else end - 1
             more = connection.execute(
                 "SELECT 1 FROM results WHERE key > ? AND key < ? LIMIT 1", (last, end_key(number))
             ).fetchone()
-            return rows, None if more is None else last - first_key(number)
+            return rows, None if more is None else last - before
 
         return await self._database.read(work)
 
@@ -94,20 +96,18 @@ class SqliteResults:
             first = first_key(number)
             cursor = connection.execute(
                 f"{_SELECT} ORDER BY r.key LIMIT ?",
-                (first + after, end_key(number), limit),
+                (job, first, first + after, end_key(number), limit),
             )
+            if most_bytes is None:
+                return [Result._make(row) for row in cursor.fetchall()]
             rows, size = [], 0
             for row in cursor:
-                rows.append(_result_of(job, first, row))
-                size += len(row[4])
-                if most_bytes is not None and size >= most_bytes:
+                rows.append(result := Result._make(row))
+                size += len(result.data)
+                if size >= most_bytes:
                     break
             cursor.close()
             return rows
 
-        # A reader thread asks for the interpreter's lock at each row, and waits for it each time while the event loop is busy.
-        return await (self._database.peek(work) if limit <= _FEW else self._database.read(work))
-
-
-def _result_of(job: JobId, first: int, row: tuple[Any, ...]) -> Result:
-    return Result(job, row[0] - first, *row[1:])
+        at_once = most_bytes is None and limit <= _FEW
+        return await (self._database.peek(work) if at_once else self._database.read(work))
