@@ -57,6 +57,8 @@ _SITEMAP_SECONDS = 120.0
 _SITEMAP_PAGES = 1_000_000
 #: Seconds between events that tell of a slice's progress.
 _PROGRESS_EVENT_EVERY = 0.5
+#: Seconds between looks whether a job's first pages led to more, for the fleet's other workers.
+_SUMMON_AFTER = 0.05
 #: Seconds after which a resting job is looked at again, whatever the store said; the second for one on which other slices work.
 _LONGEST_REST = 30.0
 _SHARED_REST = 1.0
@@ -353,9 +355,11 @@ class SliceRunner:
         job_id = run.job.id
         poked = self._poked[job_id]
         ends_at = None if left is None else time.monotonic() + left
-        looked_at = time.monotonic()
+        looked_at = told_at = time.monotonic()
+        joined = seat.spread is None
         while True:
-            wait = _PROGRESS_EVENT_EVERY
+            # Others join in as soon as there is something for them, not at the next look.
+            wait = _PROGRESS_EVENT_EVERY if joined else _SUMMON_AFTER
             if ends_at is not None:
                 wait = min(wait, max(0.0, ends_at - time.monotonic()))
             was_poked = await _wait(poked, wait)
@@ -363,13 +367,17 @@ class SliceRunner:
             if ends_at is not None and now >= ends_at:
                 part.stop()
                 return
-            if was_poked or now - looked_at >= _LOOK_EVERY:
+            looks = was_poked or now - looked_at >= _LOOK_EVERY
+            if looks:
                 looked_at = now
                 if not await self._still_running(run):
                     part.stop()
                     return
-                seat.adjust(run.job, part)
-            self._tell(EventType.JOB_PROGRESS, job_id)
+            if looks or not joined:
+                joined = seat.adjust(run.job, part)
+            if now - told_at >= _PROGRESS_EVENT_EVERY:
+                told_at = now
+                self._tell(EventType.JOB_PROGRESS, job_id)
 
     async def _still_running(self, run: Run) -> bool:
         try:

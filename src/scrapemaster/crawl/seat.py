@@ -22,14 +22,18 @@ class Seat:
         concurrency = job.config.concurrency
         return concurrency if self.spread is None else self.spread.width(self.number, concurrency)
 
-    def adjust(self, job: Job, part: Slice) -> None:
-        """Follow the fleet as workers come and go; the leading slice summons others while more waits than it will take."""
+    def adjust(self, job: Job, part: Slice) -> bool:
+        """Follow the fleet as workers come and go; the leading slice summons others while more waits than it will take.
+
+        False where it should do so but nothing waits yet.
+        """
         if self.spread is None:
-            return
+            return True
         width = self.width(job)
         if width == 0:
             part.stop()
-            return
+            return True
         part.resize(width)
         if self.number == 0 and part.counters.queued:
             self.spread.summon(job, self.order)
+        return self.number > 0 or part.counters.queued > 0

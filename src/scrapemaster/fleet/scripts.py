@@ -7,7 +7,13 @@ for as long as a grant lasts, so that what was granted before is either renewed,
 
 from __future__ import annotations
 
-#: What both scripts begin with. KEYS: host, birth of this memory. ARGV: worker, milliseconds a grant lasts, milliseconds that the
+#: Notes when this memory began, if it has not been noted. KEYS: birth of this memory. What is noted while nobody crawls keeps nobody waiting later.
+BIRTH = """
+local time = redis.call('TIME')
+redis.call('SET', KEYS[1], string.format('%.3f', time[1] * 1000 + time[2] / 1000), 'NX')
+"""
+
+#: What both scripts below begin with. KEYS: host, birth of this memory. ARGV: worker, milliseconds a grant lasts, milliseconds that the
 #: worker knows the host to be paused for, milliseconds since its own last delayed fetch (-1: none).
 _HEAD = """
 local host, birth = KEYS[1], KEYS[2]

@@ -17,7 +17,7 @@ import structlog
 
 from scrapemaster.domain.errors import RedisUnavailable
 from scrapemaster.fleet.connection import PREFIX, cancelled, connect, disconnect, translated
-from scrapemaster.fleet.scripts import PLACES, TURN
+from scrapemaster.fleet.scripts import BIRTH, PLACES, TURN
 
 log = structlog.get_logger(__name__)
 
@@ -242,6 +242,8 @@ class FleetThrottle:
     async def _keep(self) -> None:
         """Ask for the hosts that need places, at once, and renew what is held, twice a second."""
         renewed_at, said = 0.0, False
+        with contextlib.suppress(RedisUnavailable), translated():
+            await self._redis.register_script(BIRTH)(keys=[_BIRTH])
         while True:
             wait = _RENEW_EVERY - (time.monotonic() - renewed_at)
             if wait > 0 and not self._needy:

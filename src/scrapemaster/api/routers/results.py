@@ -13,7 +13,6 @@ from scrapemaster.api.schemas.errors import INVALID, NOT_FOUND, UNAUTHENTICATED
 from scrapemaster.api.schemas.results import ResultsAnswer
 from scrapemaster.api.security import caller_of, services_of
 from scrapemaster.domain.ids import JobId
-from scrapemaster.export.rows import choice_of
 from scrapemaster.export.timestamps import iso
 
 router = Router(prefix="/results", tags=["results"], responses=UNAUTHENTICATED, route_class=CallersRoute)
@@ -55,7 +54,6 @@ async def page(
         found = await app.results.page(JobId(job_id), caller.sees, after=after, limit=limit)
     else:
         found = await app.results.search(JobId(job_id), caller.sees, q, after=after, limit=limit)
-    unchosen = {"engine_used": found.engine, "engine_reason": None}
     return as_json(
         {
             "job_id": job_id,
@@ -65,13 +63,14 @@ async def page(
             "next": None if found.next_after is None else str(found.next_after),
             "results": [
                 {
-                    "job_id": row.job_id,
-                    "url": row.url,
-                    "data": orjson.Fragment(row.data),
-                    "scraped_at": iso(row.scraped_at),
-                    **(choice_of(row) if row.way else unchosen),
+                    "job_id": job_id,
+                    "url": url,
+                    "data": orjson.Fragment(data),
+                    "scraped_at": iso(at),
+                    "engine_used": found.engine if way is None else way.partition("/")[0],
+                    "engine_reason": None if way is None else way.partition("/")[2],
                 }
-                for row in found.rows
+                for _, _, _, _, url, data, at, way in found.rows
             ],
         }
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any, cast
 
 import orjson
 
@@ -22,6 +24,8 @@ _SELECT = (
     "SELECT ?, r.key - ?, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
     "FROM results r JOIN requests q ON q.key = r.request WHERE r.key > ? AND r.key < ?"
 )
+#: A row as a result: what `Result._make` does, in a third of its time.
+_result_of = cast("Callable[[tuple[Any, ...]], Result]", partial(tuple.__new__, Result))
 
 
 class SqliteResults:
@@ -55,7 +59,7 @@ class SqliteResults:
                 "ORDER BY r.key LIMIT ?",
                 (job, before, first, end, f"%{wanted}%", f"%{plain}%", limit),
             ).fetchall()
-            rows = [Result._make(row) for row in found]
+            rows = list(map(_result_of, found))
             last = before + rows[-1].seq if len(rows) == limit else end - 1
             more = connection.execute(
                 "SELECT 1 FROM results WHERE key > ? AND key < ? LIMIT 1", (last, end_key(number))
@@ -99,10 +103,10 @@ class SqliteResults:
                 (job, first, first + after, end_key(number), limit),
             )
             if most_bytes is None:
-                return [Result._make(row) for row in cursor.fetchall()]
+                return list(map(_result_of, cursor.fetchall()))
             rows, size = [], 0
             for row in cursor:
-                rows.append(result := Result._make(row))
+                rows.append(result := _result_of(row))
                 size += len(result.data)
                 if size >= most_bytes:
                     break
