@@ -2,7 +2,8 @@
 
 The browser engine beside bare Playwright in the same run, in turns, with the same Chromium: a fresh context for each page, the document read in the
 end. The pages have a stylesheet, two scripts and six pictures; with blocking on, pictures are left out (by `route`, for Playwright, as its
-guide does it). Crawlee's PlaywrightCrawler joins in where it is installed.
+guide does it). Crawlee's PlaywrightCrawler joins in where it is installed: as it is by itself, with one context and one cache for all pages, and with a
+fresh context for each, as the others have.
 """
 
 from __future__ import annotations
@@ -160,12 +161,12 @@ async def bare(url: str, pages: int, at_once: int, *, blocking: bool) -> float:
             await browser.close()
 
 
-def crawlee(python: str, url: str, pages: int, at_once: int, *, blocking: bool) -> float:
+def crawlee(python: str, url: str, pages: int, at_once: int, *, blocking: bool, fresh: bool) -> float:
     """Crawlee's PlaywrightCrawler, in a process of its own, as it times itself."""
     program = Path(__file__).parent / "peers" / "crawlee_playwright.py"
     command = [python, str(program), url, str(pages), str(at_once)]
     done = subprocess.run(
-        [*command, str(int(blocking)), str(find_chromium(None))],
+        [*command, str(int(blocking)), str(find_chromium(None)), str(int(fresh))],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -176,7 +177,8 @@ def crawlee(python: str, url: str, pages: int, at_once: int, *, blocking: bool) 
 def main() -> int:
     """Measure and report; 1 when the promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.browser")
-    parser.add_argument("--pages", type=int, default=60)
+    parser.add_argument("--pages", type=int, default=40)
+    parser.add_argument("--at-once", type=int, nargs="*", default=AT_ONCE, help="pages at once (1 4 8)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--crawlee", help="a Python in which Crawlee is installed, if not this one")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
@@ -185,26 +187,38 @@ def main() -> int:
         uvloop.run(_serve(options.serve))
     others = options.crawlee is not None or importlib.util.find_spec("crawlee") is not None
     python = options.crawlee or sys.executable
-    print("| pages at once | blocking | engine | bare Playwright | engine / bare |" + " Crawlee |" * others)
-    print("|---:|---|---:|---:|---:|" + "---:|" * others, flush=True)
+    print(
+        "| pages at once | blocking | engine | bare Playwright | engine / bare |"
+        + " Crawlee, fresh contexts | Crawlee, one context |" * others
+    )
+    print("|---:|---|---:|---:|---:|" + "---:|---:|" * others, flush=True)
     kept = True
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with site() as url:
-        for at_once in AT_ONCE:
+        for at_once in options.at_once:
             for blocking in (False, True):
-                figures: dict[str, list[float]] = {"engine": [], "bare": [], "crawlee": []}
+                figures: dict[str, list[float]] = {"engine": [], "bare": [], "fresh": [], "shared": []}
                 for _ in range(options.repeats):
                     for name, subject in (("engine", engine), ("bare", bare)):
                         figures[name].append(
                             uvloop.run(subject(url, options.pages, at_once, blocking=blocking))
                         )
-                    if others:
-                        figures["crawlee"].append(
-                            crawlee(python, url, options.pages, at_once, blocking=blocking)
+                    for name in ("fresh", "shared") if others else ():
+                        figures[name].append(
+                            crawlee(
+                                python,
+                                url,
+                                options.pages,
+                                at_once,
+                                blocking=blocking,
+                                fresh=name == "fresh",
+                            )
                         )
                 ours, theirs = (statistics.median(figures[name]) for name in ("engine", "bare"))
                 kept = kept and ours >= PROMISE * theirs
-                more = f" {statistics.median(figures['crawlee']):.1f} |" if others else ""
+                more = "".join(
+                    f" {statistics.median(figures[name]):.1f} |" for name in ("fresh", "shared") if others
+                )
                 print(
                     f"| {at_once} | {'on' if blocking else 'off'} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} |{more}",
                     flush=True,

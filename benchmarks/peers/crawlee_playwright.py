@@ -1,4 +1,4 @@
-"""Crawlee's PlaywrightCrawler over the same pages: `URL PAGES AT_ONCE BLOCKING CHROMIUM`; prints pages a second."""
+"""Crawlee's PlaywrightCrawler over the same pages: `URL PAGES AT_ONCE BLOCKING CHROMIUM FRESH`; prints pages a second."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from crawlee.crawlers import PlaywrightCrawler, PlaywrightCrawlingContext, Playw
 from crawlee.storage_clients import MemoryStorageClient
 
 
-async def main(url: str, pages: int, at_once: int, *, blocking: bool, chromium: str) -> None:
+async def main(url: str, pages: int, at_once: int, *, blocking: bool, chromium: str, fresh: bool) -> None:
     crawler = PlaywrightCrawler(
         browser_type="chromium",
         headless=True,
+        # By itself it has one context for all pages, with one cache.
+        use_incognito_pages=fresh,
         browser_launch_options={"executable_path": chromium, "chromium_sandbox": os.geteuid() != 0},
         concurrency_settings=ConcurrencySettings(
             min_concurrency=at_once, max_concurrency=at_once, desired_concurrency=at_once
@@ -54,5 +56,6 @@ if __name__ == "__main__":
             int(sys.argv[3]),
             blocking=sys.argv[4] == "1",
             chromium=sys.argv[5],
+            fresh=sys.argv[6] == "1",
         )
     )
