@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scrapemaster.domain.errors import InvalidSetting, UserError
 
-#: Looked for on PATH, in this order; the first is made for this and starts fastest.
+#: Looked for on PATH, in this order; the first is made for this: a whole Chromium opens a profile and a window for each page, which costs three times as much.
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 #: Where Playwright installs its own, below its folder of browsers.
 _INSTALLED = (
@@ -44,8 +44,8 @@ _QUIET = (
 UNWANTED = ("--disable-popup-blocking",)
 
 NO_CHROMIUM = (
-    "there is no Chromium for the browser engine: run `playwright install --with-deps chromium-headless-shell`, or "
-    "`apt-get install chromium`, or name one with SCRAPEMASTER_BROWSER_EXECUTABLE"
+    "there is no Chromium for the browser engine: run `apt-get install chromium-headless-shell` (Debian), or "
+    "`playwright install --with-deps chromium-headless-shell`, or name one with SCRAPEMASTER_BROWSER_EXECUTABLE"
 )
 
 
