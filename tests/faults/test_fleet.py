@@ -205,13 +205,24 @@ def test_H44_a_redis_that_fails_over_to_its_replica_loses_no_row(redis_server):
         assert_every_row_once(fleet, job["id"], PAGES)
 
 
+def freeze_between_writes(process, path):
+    """In the middle of a write it would keep the file's lock; its parent, which is not here, would kill it for that after a minute."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path, timeout=2)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.05)
+
+
 def test_H45_what_a_worker_frozen_past_its_lease_commits_late_is_refused(redis_server):
     with tree(2_000, delay=0.05) as url, Fleet(redis_server.url, 2, bare=True) as fleet:
         job = fleet.create(**crawl_order(url))
         spread(fleet, 2)
 
         frozen = fleet.workers[0]
-        frozen.send_signal(signal.SIGSTOP)
+        freeze_between_writes(frozen, fleet.data_dir / "scrapemaster.db")
         job = fleet.finished(job["id"], 200)  # its pages are offered again when its lease has ended
         frozen.send_signal(signal.SIGCONT)
 
