@@ -62,9 +62,8 @@ def _crawl(site: Site, core: int | None, workers: int) -> Run:
     ):
         while len(service.http.get(f"{service.base}/monitoring/workers", timeout=10).json()) < workers:
             time.sleep(0.05)
-        time.sleep(
-            GRANT_SECONDS
-        )  # a Redis that remembers nothing grants nothing before; no start is measured here
+        # A Redis that remembers nothing grants nothing before; no start is measured here.
+        time.sleep(GRANT_SECONDS)
         return crawl_with(service, site)
 
 
