@@ -32,6 +32,17 @@ async def test_a_page_begins_behind_the_cursor(store):
     assert await store.results.total(job.id) == 25
 
 
+async def test_a_page_of_large_rows_has_all_of_them(store):
+    job = await running_job(store, "a")
+    (one,) = await store.frontier.lease(job.id, "h", 5, 30, now=2_000.0)
+    large = b'{"t":"%s"}' % (b"x" * 900_000)
+    await store.frontier.commit(job.id, "h", [handled(one, [large] * 4 + [b"{}"] * 3)])
+
+    assert [row.seq for row in await store.results.page(job.id, limit=6)] == [1, 2, 3, 4, 5, 6]
+    assert [row.seq for row in await store.results.page(job.id, after=2, limit=1000)] == [3, 4, 5, 6, 7]
+    assert [len(row.data) for row in await store.results.page(job.id, after=3)] == [len(large), 2, 2, 2]
+
+
 async def test_a_stream_gives_every_row_in_batches(store):
     job, _ = await job_with_rows(store, 25)
 

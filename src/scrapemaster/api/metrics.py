@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -47,6 +48,8 @@ class Metrics:
     def __init__(self, board: Board | None) -> None:
         self._board = board
         self._note: asyncio.Task[None] | None = None
+        # The library looks a series up under a lock, by texts that it makes anew; there are as many as routes and statuses.
+        self._series = cache(self._find_series)
         self._process = f"{socket.gethostname()}-{os.getpid()}"
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -64,11 +67,17 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        method = method if method in _METHODS else "other"
-        self._requests.labels(self._process, method, route, str(status)).inc()
-        self._seconds.labels(self._process, method, route).observe(seconds)
+        count, histogram = self._series(method if method in _METHODS else "other", route, status)
+        count.inc()
+        histogram.observe(seconds)
         if self._board is not None and (self._note is None or self._note.done()):
             self._note = asyncio.create_task(self._put_note(self._board))
+
+    def _find_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return (
+            self._requests.labels(self._process, method, route, str(status)),
+            self._seconds.labels(self._process, method, route),
+        )
 
     async def render(self, jobs: Mapping[str, int], workers: Sequence[WorkerReport]) -> bytes:
         """All figures, as Prometheus reads them."""

@@ -38,6 +38,22 @@ def as_json(content: Any, status: int = 200) -> JsonBytes:
     return JsonBytes(orjson.dumps(content), status)
 
 
+# The first, because routes are tried in this order, and clients that poll ask for it all the time.
+@router.get("/{job_id}", response_model=JobAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get a job")
+async def get(
+    request: Request,
+    job_id: JobPath,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Seconds to wait for the job to end before answering.")
+    ] = 0.0,
+) -> Any:
+    """The job as it is now, or as it is once it ended or `wait` seconds went by."""
+    caller, app = caller_of(request), services_of(request)
+    if wait:
+        return as_json(job_view(await app.jobs.when_over(JobId(job_id), caller.sees, wait)))
+    return as_json(job_view(await app.jobs.get(JobId(job_id), caller.sees)))
+
+
 @router.post(
     "",
     status_code=201,
@@ -140,21 +156,6 @@ async def bulk(body: BulkBody, caller: CallerHere, app: Services) -> Any:
     ids = [JobId(job_id) for job_id in body.ids]
     done, refused = await act_on_all(app.jobs, body.action, ids, caller.sees)
     return as_json({"done": done, "refused": [{"id": one.job, "detail": one.detail} for one in refused]})
-
-
-@router.get("/{job_id}", response_model=JobAnswer, responses={**NOT_FOUND, **INVALID}, summary="Get a job")
-async def get(
-    request: Request,
-    job_id: JobPath,
-    wait: Annotated[
-        float, Query(ge=0, le=60, description="Seconds to wait for the job to end before answering.")
-    ] = 0.0,
-) -> Any:
-    """The job as it is now, or as it is once it ended or `wait` seconds went by."""
-    caller, app = caller_of(request), services_of(request)
-    if wait:
-        return as_json(job_view(await app.jobs.when_over(JobId(job_id), caller.sees, wait)))
-    return as_json(job_view(await app.jobs.get(JobId(job_id), caller.sees)))
 
 
 @router.delete(

@@ -72,7 +72,7 @@ class SqliteApiKeys:
                 return None
             return _key_of(row[: len(FIELDS)]), user_of(row[len(FIELDS) :])
 
-        return await self._database.peek(work)
+        return await self._database.peek(work, ("key", hashed))
 
     async def used(self, key_id: ApiKeyId, at: float) -> None:
         """See the port."""

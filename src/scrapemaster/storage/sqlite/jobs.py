@@ -40,6 +40,8 @@ _SORT_COLUMNS = {name: f"j.{name}" for name in SORTABLE} | {
     "items_scraped": "t.items",
 }
 _CHANGES = frozenset({"stop_reason", "error", "engine_used"})
+#: Characters of a job that is kept, once read.
+_SHORT = 16_384
 #: Rows deleted in one transaction, so that nobody waits long for the writer.
 _DELETE_AT_ONCE = 5_000
 #: The same for the chunks of artefacts, which are large.
@@ -86,12 +88,10 @@ class SqliteJobs:
 
     async def get(self, job_id: JobId, owner: UserId | None = None) -> Job | None:
         """See the port."""
-
-        def work(connection: sqlite3.Connection) -> Job | None:
-            job = _get(connection, job_id)
-            return None if job is None or (owner is not None and job.owner != owner) else job
-
-        return await self._database.peek(work)
+        job, _ = await self._database.peek(
+            lambda connection: _read(connection, job_id), ("job", job_id), worth=_is_short
+        )
+        return None if job is None or (owner is not None and job.owner != owner) else job
 
     async def find(self, query: JobQuery) -> tuple[list[Job], int]:
         """See the port."""
@@ -323,8 +323,18 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> int:
 
 
 def _get(connection: sqlite3.Connection, job_id: JobId) -> Job | None:
+    return _read(connection, job_id)[0]
+
+
+def _read(connection: sqlite3.Connection, job_id: JobId) -> tuple[Job | None, int]:
+    """The job, and about how many characters it was read from."""
     row = connection.execute(f"{_SELECT} WHERE j.id = ?", (job_id,)).fetchone()
-    return None if row is None else job_of(row)
+    return (None, 0) if row is None else (job_of(row), sum(map(len, (row[2], row[3], row[-2], row[-1]))))
+
+
+def _is_short(read: tuple[Job | None, int]) -> bool:
+    """Whether a job may be kept: one of ten thousand addresses takes a megabyte."""
+    return read[1] <= _SHORT
 
 
 def _conditions(query: JobQuery) -> tuple[str, list[Any]]:

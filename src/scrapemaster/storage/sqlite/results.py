@@ -19,6 +19,10 @@ _BATCH_BYTES = 4 * 1024 * 1024
 #: Rows that are read on the event loop itself: the API's longest page, some 2 ms of work. A reader thread would ask for the interpreter's lock
 #: at each row, and wait for it each time while the event loop is busy.
 _FEW = 1_000
+#: Bytes of items after which such a page is left to a reader all the same.
+_LIGHT_BYTES = 2 * 1024 * 1024
+#: Where the item is in a row of `_SELECT`.
+_DATA = 5
 #: The columns of a `Result`, in its order: the job's id and the key before its first are given.
 _SELECT = (
     "SELECT ?, r.key - ?, q.fingerprint, r.part, coalesce(r.url, q.url), r.data, r.scraped_at, r.way "
@@ -36,7 +40,12 @@ class SqliteResults:
 
     async def page(self, job: JobId, *, after: int = 0, limit: int = 100) -> list[Result]:
         """See the port."""
-        return await self._rows(job, after, limit)
+        if limit > _FEW:
+            return await self._rows(job, after, limit)
+        rows = await self._rows(job, after, limit, _LIGHT_BYTES, at_once=True)
+        if len(rows) < limit and sum(len(row.data) for row in rows) >= _LIGHT_BYTES:
+            return [*rows, *await self._rows(job, rows[-1].seq, limit - len(rows))]
+        return rows
 
     async def search(
         self, job: JobId, text: str, *, after: int = 0, limit: int = 100, scan: int = 100_000
@@ -92,7 +101,9 @@ class SqliteResults:
             yield rows
             after = rows[-1].seq
 
-    async def _rows(self, job: JobId, after: int, limit: int, most_bytes: int | None = None) -> list[Result]:
+    async def _rows(
+        self, job: JobId, after: int, limit: int, most_bytes: int | None = None, *, at_once: bool = False
+    ) -> list[Result]:
         def work(connection: sqlite3.Connection) -> list[Result]:
             number = job_number(connection, job)
             if number is None:
@@ -103,15 +114,14 @@ class SqliteResults:
                 (job, first, first + after, end_key(number), limit),
             )
             if most_bytes is None:
-                return list(map(_result_of, cursor.fetchall()))
-            rows, size = [], 0
+                return list(map(_result_of, cursor))
+            rows, left = [], most_bytes
             for row in cursor:
-                rows.append(result := _result_of(row))
-                size += len(result.data)
-                if size >= most_bytes:
+                rows.append(row)
+                left -= len(row[_DATA])
+                if left <= 0:
                     break
             cursor.close()
-            return rows
+            return list(map(_result_of, rows))
 
-        at_once = most_bytes is None and limit <= _FEW
         return await (self._database.peek(work) if at_once else self._database.read(work))

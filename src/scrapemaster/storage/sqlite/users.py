@@ -101,7 +101,9 @@ class SqliteUsers:
     async def holder(self, user_id: UserId, jti: str) -> User | None:
         """See the port."""
         condition = "id = ? AND NOT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = ?)"
-        return await self._database.peek(lambda connection: _one(connection, condition, user_id, jti))
+        return await self._database.peek(
+            lambda connection: _one(connection, condition, user_id, jti), ("token", user_id, jti)
+        )
 
     async def revoke_token(self, jti: str, expires_at: float) -> None:
         """See the port."""
