@@ -229,7 +229,7 @@ async def test_H15_retry_after_is_kept_and_the_host_left_alone(engine, site):
 
     assert caught.value.retry_after == 30.0
     assert pages.ready_at(site.url("/page", "other.test")) > time.monotonic() + 20
-    part(engine)._throttle._lines.clear()
+    part(engine).roads.throttle._lines.clear()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -321,14 +321,14 @@ async def test_H06_a_proxy_goes_through_the_policy_too(engine, site):
 
 async def test_H23_robots_rules_are_obeyed(engine, site):
     site.robots = b"User-agent: ScrapeMaster\nDisallow: /page\n"
-    part(engine)._robots._known.clear()
+    part(engine).roads.robots._known.clear()
     pages = source(engine, site.url("/"), respect_robots=True)
 
     with pytest.raises(GiveUpPage) as caught:
         await pages.fetch(site.url("/page"))
     with pytest.raises(GiveUpPage) as redirected:
         await pages.fetch(site.url("/moved?to=/page"))
-    part(engine)._robots._known.clear()
+    part(engine).roads.robots._known.clear()
 
     assert (caught.value.reason, redirected.value.reason) == ("robots_denied", "robots_denied")
     assert site.hits["/page"] == 0
@@ -382,4 +382,4 @@ async def test_a_cancelled_fetch_gives_its_place_back(engine, site):
     await asyncio.gather(*slow, return_exceptions=True)
 
     assert (await asyncio.wait_for(pages.fetch(site.url("/page")), 30)).status == 200
-    assert all(line.busy == 0 for line in part(engine)._throttle._lines.values())
+    assert all(line.busy == 0 for line in part(engine).roads.throttle._lines.values())

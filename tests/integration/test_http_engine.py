@@ -252,7 +252,7 @@ async def test_H04_a_name_that_changes_its_address_is_never_followed_there(site)
     engine = HttpEngine(EgressPolicy([ip_network("127.0.0.1/32")], resolver=rebinding), Throttle(8))
     url = site.url("/page", "rebind.test")
     assert (await fetch(engine, url)).status == 200
-    engine._egress._cache.clear()
+    engine.roads.egress._cache.clear()
 
     assert (await refused(engine, url)).reason == "egress_denied"
     assert {request.headers["host"] for request in site.seen} == {f"rebind.test:{site.port}"}

@@ -296,6 +296,20 @@ async def test_cookies_may_be_left_out(engine, site, settings, kept):
     assert (b"seen=yes" in page.body) is kept
 
 
+async def test_the_first_page_waits_for_no_delay_though_the_machine_was_started_just_now(
+    engine, site, monkeypatch
+):
+    started = time.monotonic()
+    monkeypatch.setattr("scrapy.core.downloader.monotonic", lambda: 1.0 + time.monotonic() - started)
+    pages = source(engine, site.url("/"), PACED)
+
+    async with asyncio.timeout(30):
+        await pages.fetch(site.url("/page"))
+
+    assert site.hits["/page"] == 1
+    await pages.close()
+
+
 async def test_autothrottle_sets_the_pace_and_a_close_does_not_wait_for_it(engine, site):
     pages = source(engine, site.url("/"), PACED)
     await pages.fetch(site.url("/page"))

@@ -13,6 +13,7 @@ from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of
 from scrapemaster.domain.url import host_of
+from scrapemaster.engines.roads import Roads
 from scrapemaster.engines.way import Way
 from scrapemaster.fetch.adaptive import adapts
 from scrapemaster.fetch.browser.chromium import find_chromium
@@ -21,11 +22,9 @@ from scrapemaster.fetch.browser.driver import check_installed
 from scrapemaster.fetch.browser.pool import Pool, PoolRules
 from scrapemaster.fetch.browser.traffic import Manners
 from scrapemaster.fetch.browser.visit import Terms, Visit
-from scrapemaster.fetch.client import ClientPool
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.http import HttpFetcher, harmless, home_origins
+from scrapemaster.fetch.http import harmless, home_origins
 from scrapemaster.fetch.proxies import ProxyPool
-from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.session import Session
 from scrapemaster.fetch.site_rules import SiteRules
 from scrapemaster.ports.throttle import Throttle
@@ -52,15 +51,10 @@ class BrowserEngine:
         *,
         adaptive: Throttle | None = None,
     ) -> None:
-        self._proxies = proxies
         self.pool = Pool(rules)
-        self._egress = egress
-        self._throttle = throttle
-        self._adaptive = adaptive or throttle
+        self.roads = Roads(egress, throttle, proxies, adaptive)
         self._rules = rules
         self._page_bytes = page_bytes
-        self._clients = ClientPool()
-        self._robots = RobotsCache()
         self._checked = False
 
     def check(self) -> None:
@@ -75,24 +69,22 @@ class BrowserEngine:
 
     def open(self, job: Job) -> BrowserPageSource:
         """See `ports.engine.Engine`."""
-        throttle = self._adaptive if job.adaptive else self._throttle
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._clients)
-        way = Way(job.config, fetcher, self._proxies)
-        return self.over(job, way, SiteRules(job.config, way, self._robots), throttle)
+        return self.over(job, *self.roads.open(job))
 
     def over(
         self, job: Job, way: Way, rules: SiteRules, throttle: Throttle, *, aside: bool = False
     ) -> BrowserPageSource:
         """A page source over sessions and rules that are there already. `aside`: plain requests go to the same hosts."""
         self.pool.join()
+        egress = self.roads.egress
         return BrowserPageSource(
-            job, way, rules, self._egress, throttle, pool=self.pool, page_bytes=self._page_bytes, aside=aside
+            job, way, rules, egress, throttle, pool=self.pool, page_bytes=self._page_bytes, aside=aside
         )
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""
         await self.pool.close()
-        self._clients.close()
+        self.roads.close()
 
 
 class BrowserPageSource:

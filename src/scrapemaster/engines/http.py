@@ -5,21 +5,16 @@ from __future__ import annotations
 from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.url import host_of
+from scrapemaster.engines.roads import Roads
 from scrapemaster.engines.way import Way
-from scrapemaster.fetch.client import ClientPool
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.proxies import ProxyPool
-from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.site_rules import SiteRules
 from scrapemaster.ports.throttle import Throttle
 
 
 class HttpEngine:
-    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`.
-
-    `adaptive` is the throttle of jobs that adapt, over the other one.
-    """
+    """Makes page sources over shared `Roads`, which are made of what it is given; see `ports.engine.Engine`."""
 
     name = "http"
 
@@ -30,12 +25,7 @@ class HttpEngine:
         proxies: ProxyPool | None = None,
         adaptive: Throttle | None = None,
     ) -> None:
-        self._egress = egress
-        self._throttle = throttle
-        self._adaptive = adaptive or throttle
-        self._proxies = proxies
-        self._pool = ClientPool()
-        self._robots = RobotsCache()
+        self.roads = Roads(egress, throttle, proxies, adaptive)
 
     def check(self) -> None:
         """See `ports.engine.Engine`."""
@@ -45,14 +35,11 @@ class HttpEngine:
 
     def open(self, job: Job) -> HttpPageSource:
         """See `ports.engine.Engine`."""
-        throttle = self._adaptive if job.adaptive else self._throttle
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
-        way = Way(job.config, fetcher, self._proxies)
-        return HttpPageSource(way, SiteRules(job.config, way, self._robots), throttle)
+        return HttpPageSource(*self.roads.open(job))
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""
-        self._pool.close()
+        self.roads.close()
 
 
 class HttpPageSource:

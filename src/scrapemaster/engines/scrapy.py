@@ -12,12 +12,10 @@ from scrapemaster.domain.job import Job, JobConfig
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.domain.url import host_of
+from scrapemaster.engines.roads import Roads
 from scrapemaster.engines.way import Way
-from scrapemaster.fetch.client import ClientPool
 from scrapemaster.fetch.egress import EgressPolicy
-from scrapemaster.fetch.http import HttpFetcher
 from scrapemaster.fetch.proxies import ProxyPool
-from scrapemaster.fetch.robots import RobotsCache
 from scrapemaster.fetch.site_rules import SiteRules
 from scrapemaster.ports.engine import Parse, Yielded
 from scrapemaster.ports.throttle import Throttle
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ScrapyEngine:
-    """Makes page sources over one egress policy, throttle, client pool and proxy pool; see `ports.engine.Engine`.
+    """Makes page sources over shared `Roads`, which are made of what it is given; see `ports.engine.Engine`.
 
     `rules` say which components and settings jobs may name. Scrapy itself is not loaded before the first page of a job.
     """
@@ -42,13 +40,8 @@ class ScrapyEngine:
         proxies: ProxyPool | None = None,
         adaptive: Throttle | None = None,
     ) -> None:
-        self._egress = egress
-        self._throttle = throttle
-        self._adaptive = adaptive or throttle
+        self.roads = Roads(egress, throttle, proxies, adaptive)
         self._rules = rules
-        self._proxies = proxies
-        self._pool = ClientPool()
-        self._robots = RobotsCache()
 
     def check(self) -> None:
         """See `ports.engine.Engine`."""
@@ -63,14 +56,11 @@ class ScrapyEngine:
         """See `ports.engine.Engine`."""
         # Here too: what is allowed may have changed since the job was ordered, and nothing else may be imported.
         self.accept(job.config)
-        throttle = self._adaptive if job.adaptive else self._throttle
-        fetcher = HttpFetcher(job.config, list(job.urls), self._egress, throttle, self._pool)
-        way = Way(job.config, fetcher, self._proxies)
-        return ScrapyPageSource(job.config, way, SiteRules(job.config, way, self._robots), throttle)
+        return ScrapyPageSource(job.config, *self.roads.open(job))
 
     async def close(self) -> None:
         """See `ports.engine.Engine`."""
-        self._pool.close()
+        self.roads.close()
 
 
 class ScrapyPageSource:

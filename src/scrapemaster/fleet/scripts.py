@@ -7,17 +7,10 @@ for as long as a grant lasts, so that what was granted before is either renewed,
 
 from __future__ import annotations
 
-#: Notes when this memory began, if it has not been noted. KEYS: birth of this memory. What is noted while nobody crawls keeps nobody waiting later.
+#: Notes when this memory began, if it has not been noted; what is noted while nobody crawls keeps nobody waiting later. The last of KEYS: birth
+#: of this memory.
 BIRTH = """
-local time = redis.call('TIME')
-redis.call('SET', KEYS[1], string.format('%.3f', time[1] * 1000 + time[2] / 1000), 'NX')
-"""
-
-#: What both scripts below begin with. KEYS: host, birth of this memory. ARGV: worker, milliseconds a grant lasts, milliseconds that the
-#: worker knows the host to be paused for, milliseconds since its own last delayed fetch (-1: none).
-_HEAD = """
-local host, birth = KEYS[1], KEYS[2]
-local worker, lasts = ARGV[1], tonumber(ARGV[2])
+local birth = KEYS[#KEYS]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local born = tonumber(redis.call('GET', birth))
@@ -25,6 +18,15 @@ if not born then
   born = now
   redis.call('SET', birth, string.format('%.3f', now))
 end
+"""
+
+#: What both scripts below begin with. KEYS: host, birth of this memory. ARGV: worker, milliseconds a grant lasts, milliseconds that the
+#: worker knows the host to be paused for, milliseconds since its own last delayed fetch (-1: none).
+_HEAD = (
+    BIRTH
+    + """
+local host = KEYS[1]
+local worker, lasts = ARGV[1], tonumber(ARGV[2])
 local young = born + lasts - now
 local paused = tonumber(redis.call('HGET', host, 'paused')) or 0
 local last = tonumber(redis.call('HGET', host, 'last')) or 0
@@ -41,6 +43,7 @@ end
 -- Longer than any pause or delay.
 redis.call('PEXPIRE', host, 7200000)
 """
+)
 
 #: ARGV further: places wanted, places under way, places held, places of the host. Returns places granted, milliseconds of pause left.
 PLACES = (

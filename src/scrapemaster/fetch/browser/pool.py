@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 #: Seconds a browser has to start, and a page's context to close before its browser is taken to hang.
 _LAUNCH_SECONDS = 30.0
 _CLOSE_SECONDS = 4.0
+#: Pages that may be closing beside those that have a place.
+_CLOSING_AHEAD = 1
 #: Seconds between looks at memory, age and idleness.
 _TEND_EVERY = 1.0
 #: A browser with so many times the memory at which it is replaced has its largest page killed.
@@ -71,6 +73,8 @@ class Pool:
     def __init__(self, rules: PoolRules) -> None:
         self._rules = rules
         self._places = Places(rules.pages)
+        # Pages that are closed while the next ones have their places already.
+        self._closing = 0
         self._browsers: list[Chromium] = []
         self._driver: Driver | None = None
         self._starting = asyncio.Lock()
@@ -198,6 +202,12 @@ class Pool:
         return Chromium(browser, pid)
 
     async def _give_back(self, taken: Chromium, context: BrowserContext | None) -> None:
+        # To close a page takes a tenth of the time it was open. One at a time does not keep the next one waiting; more than that, and
+        # a browser that is slow to close would have more pages open than it may.
+        ahead = self._closing < _CLOSING_AHEAD
+        if ahead:
+            self._closing += 1
+            self._places.give_back()
         try:
             if context is not None and not taken.gone:
                 try:
@@ -210,7 +220,10 @@ class Pool:
         finally:
             taken.busy -= 1
             self._used_at = time.monotonic()
-            self._places.give_back()
+            if ahead:
+                self._closing -= 1
+            else:
+                self._places.give_back()
             if taken.retiring and not taken.busy:
                 self._spawn(self._retire(taken))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scrapy import Request
-from scrapy.core.downloader import Downloader
+from scrapy.core.downloader import Downloader, Slot
 from scrapy.http import Response
 from twisted.internet.defer import Deferred
 
@@ -13,7 +13,17 @@ from scrapemaster.fetch.scrapy.ticket import TICKET
 
 
 class TicketDownloader(Downloader):
-    """Gives the requests that middlewares put in the place of others the tickets of those; can be emptied."""
+    """Gives the requests that middlewares put in the place of others the tickets of those; can be emptied.
+
+    The first request to a host waits for nothing.
+    """
+
+    def _get_slot(self, request: Request, *_: Any) -> tuple[str, Slot]:
+        key, slot = super()._get_slot(request)
+        if not slot.lastseen:
+            # Scrapy takes it that the last request was made when the machine was started, and waits for the delay from there.
+            slot.lastseen = -slot.delay
+        return key, slot
 
     def fetch(self, request: Request, *_: Any) -> Deferred[Response | Request]:
         """See `scrapy.core.downloader.Downloader`."""
