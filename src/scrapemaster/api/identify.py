@@ -44,7 +44,11 @@ class Identify:
             await self._app(scope, receive, send)
             return
         tells_health = scope["path"] in HEALTH
-        found = await self._find(scope["headers"], _SOON if tells_health else None)
+        finding = self._find(scope["headers"])
+        try:
+            found = await (asyncio.wait_for(finding, _SOON) if tells_health else finding)
+        except TimeoutError:
+            found = StoreUnavailable(f"the store did not answer within {_SOON} seconds")
         state = scope.setdefault("state", {})
         state[CALLER] = found
         if tells_health and isinstance(found, StoreError):
@@ -52,9 +56,9 @@ class Identify:
         if not isinstance(found, Caller):
             await self._app(scope, _bodiless(receive), send)
             return
+        spending = self._limits.spend(found.user, looking=_looks(found, scope))
         try:
-            async with asyncio.timeout(_SOON if tells_health else None):
-                spent = await self._limits.spend(found.user, looking=_looks(found, scope))
+            spent = await (asyncio.wait_for(spending, _SOON) if tells_health else spending)
         except (RedisUnavailable, TimeoutError) as error:
             if tells_health:
                 await self._app(scope, receive, send)
@@ -82,14 +86,9 @@ class Identify:
             return
         await self._app(scope, receive, send_with_limit)
 
-    async def _find(
-        self, headers: Iterable[tuple[bytes, bytes]], seconds: float | None
-    ) -> Caller | Exception:
+    async def _find(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller | Exception:
         try:
-            async with asyncio.timeout(seconds):
-                return await self._callers.identify(credential_of(headers))
-        except TimeoutError:
-            return StoreUnavailable(f"the store did not answer within {seconds} seconds")
+            return await self._callers.identify(credential_of(headers))
         except (UserError, StoreError) as error:
             return error
 

@@ -6,7 +6,7 @@ import re
 
 import orjson
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 _REQUEST_ID = "request_id"
+_TELL_OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Gzip(GZipMiddleware):
@@ -52,7 +53,8 @@ class Gzip(GZipMiddleware):
 
 
 def _wants_gzip(scope: Scope) -> bool:
-    for coding in Headers(scope=scope).get("accept-encoding", "").split(","):
+    given = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    for coding in given.decode("latin-1").split(",") if given else ():
         name, _, weight = coding.partition(";")
         if name.strip().lower() == "gzip":
             return re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", "").lower()) is None
@@ -133,7 +135,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        told = {name: value for name, value in scope["headers"] if name in _TELL_OF_A_BODY}
+        if not told and scope["http_version"] == "1.1":
+            await self._app(scope, receive, send)  # there is none (RFC 9112, section 6.3)
+            return
+        length = told.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._limit:
             await self._refuse(send)
             return

@@ -202,8 +202,8 @@ class Pool:
         return Chromium(browser, pid)
 
     async def _give_back(self, taken: Chromium, context: BrowserContext | None) -> None:
-        # To close a page takes a tenth of the time it was open. One at a time does not keep the next one waiting; more than that, and
-        # a browser that is slow to close would have more pages open than it may.
+        # One page at a time does not keep the next one waiting while it closes; with more than that, a browser that is slow to close would
+        # have more pages open than it may.
         ahead = self._closing < _CLOSING_AHEAD
         if ahead:
             self._closing += 1
