@@ -115,6 +115,20 @@ async def test_a_pause_holds_for_every_worker(redis_server):
         assert first.ready_at("h") > paused_at
 
 
+async def test_a_host_whose_places_another_worker_has_is_told_to_be_busy_until_there_is_one(redis_server):
+    async with workers(redis_server, concurrency=1) as (first, second), asyncio.timeout(30):
+        await first.acquire("h")
+        waiting = asyncio.create_task(second.acquire("h"))
+        await asyncio.sleep(0.3)
+        assert second.ready_at("h") > time.monotonic()
+        assert second.ready_at("other") == 0.0
+
+        first.release("h")
+        await waiting
+        assert second.ready_at("h") == 0.0
+        second.release("h")
+
+
 async def test_cancelling_gives_the_turn_back(redis_server):
     async with workers(redis_server, 1, concurrency=1) as (throttle,), asyncio.timeout(30):
         await throttle.acquire("h")

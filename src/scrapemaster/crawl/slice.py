@@ -36,6 +36,8 @@ _COMMIT_AT = 250
 _COMMIT_AFTER = 0.25
 #: Requests leased at once at most, so that a pause or a crash gives back few.
 _LEASE_AT_MOST = 500
+#: Requests among which a lane looks for one whose host lets it begin now.
+_LOOK_PAST = 16
 #: Seconds of work to hold leased.
 _LEASE_AHEAD = 0.5
 
@@ -172,12 +174,13 @@ class Slice:
                 self._turn.set()
                 await self._refilled.wait()
                 continue
-            leased = self._ready.popleft()
+            leased, ready_at = self._choose()
             if len(self._ready) < self._width:
                 self._turn.set()
             self._busy += 1
             try:
-                if await self._postponed(leased):
+                if ready_at > self._deadline:
+                    await self._put_back(leased, self._clock() + ready_at - time.monotonic())
                     continue
                 outcome = await self._worker.work(leased)
             except PostponePage as postponed:
@@ -194,13 +197,15 @@ class Slice:
             if not self._ready or len(self._outcomes) >= _COMMIT_AT:
                 self._turn.set()
 
-    async def _postponed(self, leased: Leased) -> bool:
-        """Give back a request whose host will not be due in this slice."""
-        ready_at = self._run.source.ready_at(leased.url)
-        if ready_at <= self._deadline:
-            return False
-        await self._put_back(leased, self._clock() + ready_at - time.monotonic())
-        return True
+    def _choose(self) -> tuple[Leased, float]:
+        """The next request, and when (monotonic seconds) its host lets it begin: one that may begin now, if there is one near by."""
+        ready, ready_at, now = self._ready, self._run.source.ready_at, time.monotonic()
+        for _ in range(min(len(ready), _LOOK_PAST) - 1):
+            if (at := ready_at(ready[0].url)) <= now:
+                return ready.popleft(), at
+            ready.rotate(-1)
+        leased = ready.popleft()
+        return leased, ready_at(leased.url)
 
     async def _put_back(self, leased: Leased, due_at: float) -> None:
         # Where the store is away, the lease ends by itself: the page must not fail for that, and the lane must not end.

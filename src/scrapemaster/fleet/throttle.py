@@ -171,7 +171,9 @@ class FleetThrottle:
         if known is None:
             return 0.0
         if not delay:
-            return known.paused_until
+            # Who comes now stands in line for places that other workers may have: something else can be done meanwhile.
+            crowded = time.monotonic() + _ASK_EVERY if known.waiting else 0.0
+            return max(known.paused_until, crowded)
         return max(0.0, known.paused_until, known.delayed_at + delay * (1 + known.delayed))
 
     async def _delayed(self, host: str, known: _Host, delay: float) -> None:

@@ -25,4 +25,4 @@ class Throttle(Protocol):
         """Let nothing begin at the host for so long: it asked for that."""
 
     def ready_at(self, host: str, delay: float = 0.0) -> float:
-        """When (monotonic seconds) one who comes now may expect to be let begin, as far as delays and pauses go; 0.0 if now."""
+        """When (monotonic seconds) one who comes now may expect to be let begin, as far as delays and pauses go, and others who wait already; 0.0 if now."""

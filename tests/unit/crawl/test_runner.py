@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -126,6 +127,45 @@ async def test_the_time_of_failed_pages_is_counted_too(tmp_path):
         done = await run_to_the_end(store, site, job)
 
         assert (done.status, done.counters.fetch_ms) == (JobStatus.FAILED, 1_500)
+
+
+async def test_pages_of_a_host_that_keeps_them_waiting_do_not_hold_up_those_of_others(tmp_path):
+    slow = [f"http://slow/{number}" for number in range(6)]
+    quick = [f"http://quick/{number}" for number in range(6)]
+    order = []
+
+    class Hosts(Site):
+        """`slow` lets nobody begin before all pages of `quick` were asked for."""
+
+        def ready_at(self, url):
+            kept = url in slow and not set(quick) <= set(order)
+            return time.monotonic() + 0.01 if kept else 0.0
+
+        async def fetch(self, url):
+            order.append(url)
+            return await super().fetch(url)
+
+    site = Hosts()
+    site.broken = False
+    async with a_job(tmp_path, site) as (store, one):
+        job = replace(one, id=new_job_id(), config=JobConfig(max_pages=20, concurrency=6))
+        await store.jobs.add(job, [NewRequest.of(url) for url in [*slow, *quick]])
+
+        done = await run_to_the_end(store, site, job)
+
+    assert (done.status, done.counters.fetched) == (JobStatus.COMPLETED, 12)
+    assert sorted(order[:6]) == quick
+    assert sorted(order[6:]) == slow
+
+
+async def test_pages_that_all_wait_for_their_host_are_fetched_all_the_same(tmp_path):
+    site = Site()
+    site.broken = False
+    site.ready_at = lambda _: time.monotonic() + 0.01
+    async with a_job(tmp_path, site) as (store, job):
+        done = await run_to_the_end(store, site, job)
+
+    assert (done.status, done.counters.fetched) == (JobStatus.COMPLETED, 1)
 
 
 @pytest.mark.parametrize(("age", "joins"), [(JOINED_SECONDS / 2, True), (JOINED_SECONDS * 2, False)])
