@@ -10,8 +10,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.service import PASSWORD, Service
+
+from servers.shop import demo_shop
 
 ROOT = Path(__file__).parent.parent.parent
 PINS = ROOT / "requirements" / "client.txt"
@@ -42,12 +43,8 @@ def service():
 
 @pytest.fixture(scope="module")
 def shop():
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)])
-    wait_for_port(port)
-    yield f"http://127.0.0.1:{port}/"
-    process.terminate()
-    process.wait()
+    with demo_shop() as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")

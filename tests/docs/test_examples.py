@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.service import Service
+
+from servers.shop import demo_shop
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,16 +28,8 @@ def service():
 
 @pytest.fixture(scope="module")
 def shop():
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_for_port(port)
+    with demo_shop() as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def blocks(guide):

@@ -9,8 +9,10 @@ import sys
 
 import pytest
 import requests
-from benchmarks.manual_server import free_port, wait_for_port
+from benchmarks.manual_server import free_port
 from benchmarks.service import Service
+
+from servers.shop import demo_shop
 
 
 def scrapemaster(*arguments, **environment):
@@ -26,16 +28,8 @@ def scrapemaster(*arguments, **environment):
 
 @pytest.fixture(scope="module")
 def shop():
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_for_port(port)
+    with demo_shop() as port:
         yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        assert process.wait(timeout=10) == 0
 
 
 PRODUCTS = [

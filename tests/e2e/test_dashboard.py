@@ -2,19 +2,17 @@
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
-from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.service import PASSWORD, Service
 from benchmarks.tree import tree
 from hostile import PAYLOADS, hostile_site
 from receiver import receiver
 
 from dashboard import chromium, visiting
+from servers.shop import demo_shop
 
 FRAME = "iframe[title='The page as the engine sees it']"
 PLACES = ["/jobs", "/new", "/schedules", "/webhooks", "/monitoring", "/proxies", "/admin", "/account"]
@@ -23,14 +21,8 @@ TABS = ["overview", "results", "errors", "log", "changes", "shots", "order"]
 
 @pytest.fixture(scope="module")
 def shop():
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    wait_for_port(port)
-    yield f"http://127.0.0.1:{port}/"
-    process.terminate()
-    process.wait()
+    with demo_shop() as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from contextlib import contextmanager
 
 import pytest
-from benchmarks.manual_server import free_port, wait_for_port
 
 from scrapemaster.demo.catalogue import PRODUCTS
 from scrapemaster.fetch.browser.processes import tree_of
 from servers.fleet import Fleet, gone, until
+from servers.shop import demo_shop
 
 PAGES = 40
 #: Rows of a page that has none before its script has run.
@@ -25,20 +22,6 @@ ORDER = {
 pytestmark = pytest.mark.slow
 
 
-@contextmanager
-def shop():
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_for_port(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def rendering(fleet):
     """The workers that have a slice of a job under way."""
     return [worker["pid"] for worker in fleet.seen_workers() if worker["slices"]]
@@ -49,7 +32,8 @@ def rendering(fleet):
     [pytest.param(False, marks=pytest.mark.soak, id="in peace"), pytest.param(True, id="a worker killed")],
 )
 def test_pages_of_scripts_are_rendered_by_the_fleet_and_each_row_is_there_once(redis_server, killed):
-    with shop() as site, Fleet(redis_server.url, 2) as fleet:
+    with demo_shop() as port, Fleet(redis_server.url, 2) as fleet:
+        site = f"http://127.0.0.1:{port}"
         urls = [f"{site}/deals?page={number}" for number in range(PAGES)]
         job = fleet.create(urls=urls, **ORDER)
         if killed:
@@ -74,7 +58,8 @@ def test_pages_of_scripts_are_rendered_by_the_fleet_and_each_row_is_there_once(r
 
 @pytest.mark.soak
 def test_a_shop_of_plain_pages_is_crawled_plainly_by_the_fleet(redis_server):
-    with shop() as site, Fleet(redis_server.url, 2) as fleet:
+    with demo_shop() as port, Fleet(redis_server.url, 2) as fleet:
+        site = f"http://127.0.0.1:{port}"
         job = fleet.create(
             url=f"{site}/",
             engine="auto",

@@ -9,12 +9,12 @@ import zlib
 
 import pytest
 from awkward import response
-from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.service import Service
 from benchmarks.tree import tree
 from moody import moody_site
 
 from scrapemaster.demo.catalogue import PRODUCTS
+from servers.shop import demo_shop
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DEALS = [one.name for one in sorted(PRODUCTS, key=lambda one: one.price)[:8]]
@@ -22,16 +22,8 @@ DEALS = [one.name for one in sorted(PRODUCTS, key=lambda one: one.price)[:8]]
 
 @pytest.fixture(scope="module")
 def shop():
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scrapemaster", "demo-site", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_for_port(port)
+    with demo_shop() as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def finished(service, url, browser=None, **order):
