@@ -152,7 +152,10 @@ class Settings(BaseSettings):
     )
     browser_processes: int = Field(1, ge=1, le=32, description="Browsers at once in a crawler.")
     browser_pages: int = Field(
-        8, ge=1, le=256, description="Pages open at once in all browsers of a crawler; jobs take turns."
+        8,
+        ge=1,
+        le=256,
+        description="Pages open at once in all browsers of a crawler, besides one that is being closed; jobs take turns.",
     )
     browser_recycle_pages: int = Field(
         500, ge=1, le=1_000_000, description="Pages after which a browser is replaced by a fresh one."
