@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,8 @@ from scrapemaster.domain.errors import (
 from scrapemaster.services.callers import Caller, Callers
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
+
+T = TypeVar("T")
 
 #: Seconds that the store has to say who asks for the health of the parts, and Redis to count it: both are parts themselves.
 _SOON = 0.5
@@ -46,7 +49,7 @@ class Identify:
         tells_health = scope["path"] in HEALTH
         finding = self._find(scope["headers"])
         try:
-            found = await (asyncio.wait_for(finding, _SOON) if tells_health else finding)
+            found = await (_soon(finding) if tells_health else finding)
         except TimeoutError:
             found = StoreUnavailable(f"the store did not answer within {_SOON} seconds")
         state = scope.setdefault("state", {})
@@ -58,7 +61,7 @@ class Identify:
             return
         spending = self._limits.spend(found.user, looking=_looks(found, scope))
         try:
-            spent = await (asyncio.wait_for(spending, _SOON) if tells_health else spending)
+            spent = await (_soon(spending) if tells_health else spending)
         except (RedisUnavailable, TimeoutError) as error:
             if tells_health:
                 await self._app(scope, receive, send)
@@ -91,6 +94,12 @@ class Identify:
             return await self._callers.identify(credential_of(headers))
         except (UserError, StoreError) as error:
             return error
+
+
+async def _soon(work: Awaitable[T]) -> T:
+    """What comes of it within `_SOON`; else `TimeoutError`."""
+    async with asyncio.timeout(_SOON):
+        return await work
 
 
 def _looks(caller: Caller, scope: Scope) -> bool:

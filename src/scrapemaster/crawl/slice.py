@@ -174,13 +174,12 @@ class Slice:
                 self._turn.set()
                 await self._refilled.wait()
                 continue
-            leased, ready_at = self._choose()
+            leased = self._choose()
             if len(self._ready) < self._width:
                 self._turn.set()
             self._busy += 1
             try:
-                if ready_at > self._deadline:
-                    await self._put_back(leased, self._clock() + ready_at - time.monotonic())
+                if await self._postponed(leased):
                     continue
                 outcome = await self._worker.work(leased)
             except PostponePage as postponed:
@@ -197,15 +196,28 @@ class Slice:
             if not self._ready or len(self._outcomes) >= _COMMIT_AT:
                 self._turn.set()
 
-    def _choose(self) -> tuple[Leased, float]:
-        """The next request, and when (monotonic seconds) its host lets it begin: one that may begin now, if there is one near by."""
-        ready, ready_at, now = self._ready, self._run.source.ready_at, time.monotonic()
+    def _choose(self) -> Leased:
+        """The next request whose host lets it begin now, if there is one near by; else the next one."""
+        ready, now = self._ready, time.monotonic()
         for _ in range(min(len(ready), _LOOK_PAST) - 1):
-            if (at := ready_at(ready[0].url)) <= now:
-                return ready.popleft(), at
+            if self._may_begin(ready[0], now):
+                break
             ready.rotate(-1)
-        leased = ready.popleft()
-        return leased, ready_at(leased.url)
+        return ready.popleft()
+
+    def _may_begin(self, leased: Leased, now: float) -> bool:
+        try:
+            return self._run.source.ready_at(leased.url) <= now
+        except Exception:  # noqa: BLE001 -- it is asked again where a fault fails the page, and not the lane
+            return True
+
+    async def _postponed(self, leased: Leased) -> bool:
+        """Give back a request whose host will not be due in this slice."""
+        ready_at = self._run.source.ready_at(leased.url)
+        if ready_at <= self._deadline:
+            return False
+        await self._put_back(leased, self._clock() + ready_at - time.monotonic())
+        return True
 
     async def _put_back(self, leased: Leased, due_at: float) -> None:
         # Where the store is away, the lease ends by itself: the page must not fail for that, and the lane must not end.

@@ -158,6 +158,27 @@ async def test_pages_of_a_host_that_keeps_them_waiting_do_not_hold_up_those_of_o
     assert sorted(order[6:]) == slow
 
 
+async def test_a_fault_in_when_a_page_may_begin_fails_that_page_alone(tmp_path):
+    urls = [f"http://site/{number}" for number in range(6)]
+
+    class Odd(Site):
+        def ready_at(self, url):
+            if url == urls[2]:
+                raise RuntimeError("odd")
+            return 0.0
+
+    site = Odd()
+    site.broken = False
+    async with a_job(tmp_path, site) as (store, one):
+        job = replace(one, id=new_job_id(), config=JobConfig(max_pages=20, concurrency=2))
+        await store.jobs.add(job, [NewRequest.of(url) for url in urls])
+
+        async with asyncio.timeout(30):
+            done = await run_to_the_end(store, site, job)
+
+    assert (done.status, done.counters.fetched, done.counters.failed) == (JobStatus.COMPLETED, 5, 1)
+
+
 async def test_pages_that_all_wait_for_their_host_are_fetched_all_the_same(tmp_path):
     site = Site()
     site.broken = False
