@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Awaitable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,10 +17,9 @@ from scrapemaster.domain.errors import (
     UserError,
 )
 from scrapemaster.services.callers import Caller, Callers
+from scrapemaster.services.patience import within
 from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.windows import Spent
-
-T = TypeVar("T")
 
 #: Seconds that the store has to say who asks for the health of the parts, and Redis to count it: both are parts themselves.
 _SOON = 0.5
@@ -49,7 +46,7 @@ class Identify:
         tells_health = scope["path"] in HEALTH
         finding = self._find(scope["headers"])
         try:
-            found = await (_soon(finding) if tells_health else finding)
+            found = await (within(_SOON, finding) if tells_health else finding)
         except TimeoutError:
             found = StoreUnavailable(f"the store did not answer within {_SOON} seconds")
         state = scope.setdefault("state", {})
@@ -61,7 +58,7 @@ class Identify:
             return
         spending = self._limits.spend(found.user, looking=_looks(found, scope))
         try:
-            spent = await (_soon(spending) if tells_health else spending)
+            spent = await (within(_SOON, spending) if tells_health else spending)
         except (RedisUnavailable, TimeoutError) as error:
             if tells_health:
                 await self._app(scope, receive, send)
@@ -94,12 +91,6 @@ class Identify:
             return await self._callers.identify(credential_of(headers))
         except (UserError, StoreError) as error:
             return error
-
-
-async def _soon(work: Awaitable[T]) -> T:
-    """What comes of it within `_SOON`; else `TimeoutError`."""
-    async with asyncio.timeout(_SOON):
-        return await work
 
 
 def _looks(caller: Caller, scope: Scope) -> bool:

@@ -14,6 +14,7 @@ from scrapemaster.domain.job import JobStatus
 from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.workers import Workers
+from scrapemaster.services.patience import within
 from scrapemaster.services.proxies import ProxyService
 
 _DAY = 86_400.0
@@ -86,8 +87,7 @@ class MonitoringService:
     async def store_answers(self) -> bool:
         """Whether the store answers in time."""
         try:
-            async with asyncio.timeout(_ANSWER):
-                await self._store.ping()
+            await within(_ANSWER, self._store.ping())
         except (StoreError, TimeoutError):
             return False
         return True
@@ -95,8 +95,7 @@ class MonitoringService:
     async def _anybody_crawls(self) -> bool:
         """Whether any worker gave a sign of life of late."""
         try:
-            async with asyncio.timeout(_ANSWER):
-                return bool(await self._workers.reports())
+            return bool(await within(_ANSWER, self._workers.reports()))
         except (RedisUnavailable, TimeoutError):
             return False
 
@@ -105,8 +104,7 @@ class MonitoringService:
         if self._ping_redis is None:
             return None
         try:
-            async with asyncio.timeout(_ANSWER):
-                await self._ping_redis()
+            await within(_ANSWER, self._ping_redis())
         except (RedisUnavailable, TimeoutError):
             return False
         return True
