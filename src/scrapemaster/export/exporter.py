@@ -104,7 +104,7 @@ class Exporter:
                 await self._run(writer.add, batch)
             await self._run(writer.close, stop=file.abandon)
         except BaseException:
-            file.abandon()
+            file.drop()
             writer.discard()
             raise
 

@@ -24,16 +24,38 @@ class Spool(io.FileIO):
         descriptor, name = tempfile.mkstemp(dir=folder)
         os.unlink(name)  # noqa: PTH108 -- nothing may come between
         super().__init__(descriptor, "rb+")
-        self._abandoned = self._told = False
+        self._abandoned = self._told = self._dropped = False
 
     def abandon(self) -> None:
         """Let the next write raise `Abandoned`, so that whoever writes in another thread stops; the ones after it are dropped."""
         self._abandoned = True
 
+    def drop(self) -> None:
+        """Take part in nothing any more, and raise nothing, not even once closed.
+
+        A library's own file object may go later than this one, and writes its ending when it does (`zipfile.ZipFile.__del__`).
+        """
+        self._dropped = True
+
+    def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
+        """See `io.FileIO`."""
+        return position if self._dropped else super().seek(position, whence)
+
+    def tell(self) -> int:
+        """See `io.FileIO`."""
+        return 0 if self._dropped else super().tell()
+
+    def flush(self) -> None:
+        """See `io.FileIO`."""
+        if not self._dropped:
+            super().flush()
+
     def write(self, data: Any, /) -> int:
         """Write all of it: a raw file may write less than it was given."""
         view = memoryview(data).cast("B")
         size = len(view)
+        if self._dropped:
+            return size
         if self._abandoned:
             if not self._told:
                 self._told = True

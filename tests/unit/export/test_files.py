@@ -1,6 +1,7 @@
 """Files that are whole only at their end: parquet and xlsx."""
 
 import asyncio
+import gc
 import io
 import json
 import random
@@ -199,6 +200,18 @@ async def test_H43_a_full_disk_is_said_and_leaves_nothing(name, tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workbook_that_failed_while_it_was_packed_writes_nothing_when_it_goes(tmp_path):
+    with Spool(tmp_path) as file:
+        book = Workbook(Table(Shape(), {}), file, str(tmp_path))
+        file.abandon()
+        with pytest.raises(OSError, match="not wanted"):
+            book.close()
+        file.drop()
+        book.discard()
+
+    gc.collect()  # the archive of XlsxWriter goes only now, and an error of it would be one of this test's
 
 
 @pytest.mark.parametrize("name", ["parquet", "xlsx"])
