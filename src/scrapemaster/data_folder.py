@@ -97,10 +97,10 @@ class DiskReserve:
             disk = os.statvfs(self._path.parent)
             if not self._path.exists() and disk.f_bavail * disk.f_frsize < _RESERVE_FROM:
                 return False
-            with self._path.open("ab") as file:
-                # Written, as not every file system can put space aside.
-                if missing := _RESERVE - file.tell():
-                    file.write(bytes(missing))
+            with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:  # noqa: PTH123 -- of a descriptor
+                # Written, as not every file system can put space aside; not appended, as several workers may do so at once.
+                file.write(bytes(max(0, _RESERVE - file.seek(0, os.SEEK_END))))
+                file.truncate(_RESERVE)
             self._kept = True
         return self._kept
 
