@@ -10,7 +10,6 @@ import typer
 
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.settings import load_settings
-from scrapemaster.stores import move_to_mongodb
 
 _SQLITE = "sqlite://"
 #: The database in a data folder.
@@ -32,6 +31,8 @@ def migrate_command(
 
     The service must be stopped. What is moved stays where it was. Broken off, it goes on where it was when it is run again.
     """
+    from scrapemaster.stores import move_to_mongodb  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     settings = load_settings(data_dir=_folder_of(source), mongodb_url=target)
     asyncio.run(move_to_mongodb(settings, typer.echo))
     typer.echo(

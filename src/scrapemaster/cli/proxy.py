@@ -6,17 +6,17 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from scrapemaster.bootstrap import build_proxy_service
 from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.ids import ProxyId
 from scrapemaster.domain.proxy import masked
-from scrapemaster.services.proxies import PooledProxy, ProxyService
 from scrapemaster.settings import load_settings
-from scrapemaster.stores import open_store
+
+if TYPE_CHECKING:
+    from scrapemaster.services.proxies import PooledProxy, ProxyService
 
 app = typer.Typer(help="Manage the proxy pool; the service may be running.", no_args_is_help=True)
 
@@ -103,6 +103,9 @@ def _line(pooled: PooledProxy) -> str:
 
 
 def _run(data_dir: Path | None, work: Callable[[ProxyService], Awaitable[T]]) -> T:
+    from scrapemaster.bootstrap import build_proxy_service  # noqa: PLC0415 -- takes a while, which other commands need not wait
+    from scrapemaster.stores import open_store  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     settings = load_settings(data_dir=data_dir)
 
     async def run() -> T:

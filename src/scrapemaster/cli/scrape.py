@@ -8,7 +8,7 @@ from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,13 +19,14 @@ from scrapemaster.domain.errors import InvalidInput
 from scrapemaster.domain.item import Result
 from scrapemaster.domain.job import EngineName, Job, JobConfig
 from scrapemaster.domain.rendering import Rendering
-from scrapemaster.export.exporter import Exporter
 from scrapemaster.export.order import ExportFormat, ExportOrder
 from scrapemaster.export.rows import data_of
-from scrapemaster.local import Crawl, crawled
 from scrapemaster.logs import set_up_logs
-from scrapemaster.services.jobs import JobOrder
 from scrapemaster.settings import load_settings
+
+if TYPE_CHECKING:
+    from scrapemaster.local import Crawl
+    from scrapemaster.services.jobs import JobOrder
 
 _SHOWN_ROWS = 10
 _SHOWN_COLUMNS = 8
@@ -85,6 +86,8 @@ def scrape_command(
     ] = None,
 ) -> None:
     """Scrape a page or a site now. Exit code 1 when nothing was extracted."""
+    from scrapemaster.services.jobs import JobOrder  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     if output is not None and output.suffix not in _SUFFIXES:
         raise InvalidInput(f"-o {output}: the file must end in {', '.join(_SUFFIXES)}")
     name = EngineName.BROWSER if engine is CliEngine.PLAYWRIGHT else EngineName(engine)
@@ -120,6 +123,8 @@ def _selectors(given: list[str]) -> dict[str, str]:
 
 async def _scrape(order: JobOrder, output: Path | None, allow: str | None) -> int:
     """Crawl with a progress bar, write and show the rows; returns how many there are."""
+    from scrapemaster.local import crawled  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     console = Console(stderr=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -158,6 +163,8 @@ def figures_of(job: Job) -> str:
 
 
 async def _write(crawl: Crawl, output: Path) -> None:
+    from scrapemaster.export.exporter import Exporter  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     order = ExportOrder(_SUFFIXES[output.suffix])
     try:
         with TemporaryDirectory(prefix="scrapemaster-") as folder, output.open("wb") as file:

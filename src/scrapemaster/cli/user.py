@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scrapemaster.bootstrap import AccountsApp, build_accounts
 from scrapemaster.domain.user import Role, User
 from scrapemaster.settings import load_settings
-from scrapemaster.stores import open_store
+
+if TYPE_CHECKING:
+    from scrapemaster.bootstrap import AccountsApp
 
 app = typer.Typer(help="Manage accounts; the service may be running.", no_args_is_help=True)
 
@@ -100,6 +101,9 @@ def _line(user: User) -> str:
 
 
 def _run(data_dir: Path | None, work: Callable[[AccountsApp], Awaitable[object]]) -> None:
+    from scrapemaster.bootstrap import build_accounts  # noqa: PLC0415 -- takes a while, which other commands need not wait
+    from scrapemaster.stores import open_store  # noqa: PLC0415 -- takes a while, which other commands need not wait
+
     settings = load_settings(data_dir=data_dir)
 
     async def run() -> None:
