@@ -17,7 +17,7 @@ WORKERS ?= 2
 # How often `make faults` runs them.
 TIMES ?= 20
 
-.PHONY: setup demo run check test faults fuzz bench docs lock format clean
+.PHONY: setup bytecode demo run check test faults fuzz bench docs lock format clean
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -27,10 +27,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup
+# Where Python is told to write no bytecode (PYTHONDONTWRITEBYTECODE), each of the many processes would compile all of it anew.
+bytecode: setup
+	@$(BIN)/python -m compileall -q src tests benchmarks scripts
+
+demo: bytecode
 	$(BIN)/python scripts/demo.py $(URL)
 
-run: setup
+run: bytecode
 	$(BIN)/scrapemaster serve $(ARGS)
 
 check: setup
@@ -41,13 +45,13 @@ check: setup
 	$(BIN)/python scripts/check_hosts.py
 	$(BIN)/python scripts/promises.py
 
-test: setup
+test: bytecode
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-faults: setup
+faults: bytecode
 	$(BIN)/python scripts/faults.py $(TIMES) $(ARGS)
 
-fuzz: setup
+fuzz: bytecode
 	$(BIN)/python -m benchmarks.conformance $(ARGS)
 
 # Peers that want other versions than we do live in .bench; what cannot be had there is named in the report.
@@ -55,7 +59,7 @@ fuzz: setup
 	$(BIN)/python -m benchmarks.environment
 	@touch $@
 
-bench: setup .bench/.ready
+bench: bytecode .bench/.ready
 	$(BIN)/python -m benchmarks $(ARGS)
 
 format: setup
