@@ -146,7 +146,7 @@ class PageWork:
             run.isolated
             or leased.interruptions
             or len(page.body) > IN_PROCESS_BYTES
-            or run.plan.seconds(page.body, IN_PROCESS_SECONDS) >= IN_PROCESS_SECONDS
+            or not run.plan.is_quick(page.body, IN_PROCESS_SECONDS)
         ):
             task = Task(
                 run.spec,

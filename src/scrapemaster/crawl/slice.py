@@ -174,12 +174,12 @@ class Slice:
                 self._turn.set()
                 await self._refilled.wait()
                 continue
-            leased = self._choose()
+            leased, may_begin = self._choose()
             if len(self._ready) < self._width:
                 self._turn.set()
             self._busy += 1
             try:
-                if await self._postponed(leased):
+                if not may_begin and await self._postponed(leased):
                     continue
                 outcome = await self._worker.work(leased)
             except PostponePage as postponed:
@@ -196,20 +196,21 @@ class Slice:
             if not self._ready or len(self._outcomes) >= _COMMIT_AT:
                 self._turn.set()
 
-    def _choose(self) -> Leased:
-        """The next request whose host lets it begin now, if there is one near by; else the next one."""
+    def _choose(self) -> tuple[Leased, bool]:
+        """The next request whose host lets it begin now, if there is one near by, else the next one; and whether it may begin."""
         ready, now = self._ready, time.monotonic()
         for _ in range(min(len(ready), _LOOK_PAST) - 1):
-            if self._may_begin(ready[0], now):
-                break
+            if (may_begin := self._may_begin(ready[0], now)) is not False:
+                return ready.popleft(), may_begin is True
             ready.rotate(-1)
-        return ready.popleft()
+        return ready.popleft(), False
 
-    def _may_begin(self, leased: Leased, now: float) -> bool:
+    def _may_begin(self, leased: Leased, now: float) -> bool | None:
+        """None where that cannot be told."""
         try:
             return self._run.source.ready_at(leased.url) <= now
         except Exception:  # noqa: BLE001 -- it is asked again where a fault fails the page, and not the lane
-            return True
+            return None
 
     async def _postponed(self, leased: Leased) -> bool:
         """Give back a request whose host will not be due in this slice."""

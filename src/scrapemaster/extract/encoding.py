@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 import webencodings
 
@@ -67,10 +68,8 @@ def _is_utf8(body: bytes, content_type: str) -> bool:
 
 def declared_codec(body: bytes, content_type: str) -> codecs.CodecInfo | None:
     """Python's codec for what the header or the document declares; None if neither does, validly."""
-    if content_type and (match := _CHARSET.search(content_type)) is not None:
-        codec = _codec(match[1])
-        if codec is not None:
-            return codec
+    if content_type and (codec := _codec_of_header(content_type)) is not None:
+        return codec
     head = body[:_PRESCAN]
     if (xml := _XML.match(head)) is not None:
         codec = _codec(xml[1].decode("latin-1"))
@@ -86,6 +85,13 @@ def declared_codec(body: bytes, content_type: str) -> codecs.CodecInfo | None:
     return None
 
 
+@lru_cache(maxsize=256)
+def _codec_of_header(content_type: str) -> codecs.CodecInfo | None:
+    match = _CHARSET.search(content_type)
+    return None if match is None else _codec(match[1])
+
+
+@lru_cache(maxsize=256)
 def _codec(label: str) -> codecs.CodecInfo | None:
     encoding = webencodings.lookup(label)
     if encoding is None:

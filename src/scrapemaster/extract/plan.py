@@ -56,6 +56,7 @@ class Plan:
         self._selectors = {name: rule.selector for name, rule in rules.items()}
         self.cost = _cost_of(rules.values(), container)
         self._required = [name for name, rule in rules.items() if rule.selector.required]
+        self._quick: dict[float, int] = {}
 
     @property
     def needs_lxml(self) -> bool:
@@ -64,17 +65,32 @@ class Plan:
             return True
         return any(rule.on_tree and name not in self._fast for name, rule in self.rules.items())
 
+    def is_quick(self, body: bytes, enough: float) -> bool:
+        """Whether it is certain that a page's extraction takes less than `enough` seconds."""
+        # The bound by size alone grows with the size: what it shows for one page it shows for all that are smaller.
+        size = len(body)
+        if self.rules and size <= self._quick.get(enough, -1):
+            return True
+        if self.seconds(body, enough) >= enough:
+            return False
+        if self.rules and self._bound(size) < enough:
+            self._quick[enough] = size
+        return True
+
     def seconds(self, body: bytes, enough: float) -> float:
         """An upper bound of what a page's extraction takes; not more exact than to tell whether it is below `enough`."""
         size = len(body)
         nested = 0.0 if self.rules else float(body.count(b"itemscope")) ** 3 * _NESTED_SECONDS
-        most = size // _LEAST_ELEMENT
-        bound = self.cost.seconds(most, size) + nested + most**2 * _DEEP_SECONDS
+        bound = self._bound(size) + nested
         if bound < enough:
             return bound
         elements = body.count(b"<") - body.count(b"</")
         values = body.count(b",") + body.count(b":") + body.count(b"[") if self.cost.json_steps else 0
         return self.cost.seconds(max(elements, values, 1), size) + nested + elements**2 * _DEEP_SECONDS
+
+    def _bound(self, size: int) -> float:
+        most = size // _LEAST_ELEMENT
+        return self.cost.seconds(most, size) + most**2 * _DEEP_SECONDS
 
     def open(self, body: bytes, url: str, content_type: str) -> Document:
         """A page's body, to be parsed in the way that suits the plan."""

@@ -133,3 +133,21 @@ def test_H17_the_bound_knows_that_parsing_takes_more_the_deeper_markup_is_nested
     taken = time.thread_time() - began
 
     assert taken < compiled.seconds(body, 0.0) * 3 + 0.1
+
+
+@given(
+    st.sampled_from(["h1::text", "//p[following::p]", "$..a", "regex:a+", {"selector": "a", "many": True}]),
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"<p>", b"words ", b"[1,", b"<b itemscope>"]),
+            st.sampled_from([0, 10, 1_000, 20_000, 400_000]),
+        ),
+        max_size=8,
+    ),
+)
+def test_whether_a_page_is_quick_is_what_its_bound_says_whatever_came_before(selector, pages):
+    compiled = plan(selector)
+
+    for piece, times in pages:
+        body = piece * times
+        assert compiled.is_quick(body, 1.0) == (compiled.seconds(body, 1.0) < 1.0)
