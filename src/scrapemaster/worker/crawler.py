@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -71,6 +72,7 @@ async def crawl(settings: Settings, orders: BinaryIO, events: PipeEvents) -> Non
         recorder.end()
         await app.store.webhooks.release(None)
         async with app.queue as queue:
+            gc.freeze()  # what is there by now stays, and is not to be looked through again and again
 
             async def listen() -> None:
                 while line := await reader.readline():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 import structlog
@@ -30,6 +31,7 @@ async def work(settings: Settings, recorder: FlightRecorder | None) -> None:
             if recorder is not None:
                 await _take_over(app.store, recorder, worker)
             async with app.queue:
+                gc.freeze()  # what is there by now stays, and is not to be looked through again and again
                 await _run(app, stop)
             owes = len(app.runner.debts)
         # Who owes leases because the store was away at the end is followed as one that was killed.
