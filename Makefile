@@ -49,7 +49,7 @@ test: bytecode
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: bytecode
-	$(BIN)/python scripts/faults.py $(TIMES) $(ARGS)
+	$(BIN)/python scripts/faults.py $(TIMES) -n $(WORKERS) --dist loadfile $(ARGS)
 
 fuzz: bytecode
 	$(BIN)/python -m benchmarks.conformance $(ARGS)
