@@ -2,7 +2,7 @@
 # make run     set up, start the service on http://127.0.0.1:8000
 # make check   format, lint, types, import contracts
 # make test    set up, every test
-# make faults  every test of faults, TIMES times, until one fails; SCRAPEMASTER_TEST_KILLS=30 and SCRAPEMASTER_TEST_OUTAGE=60 make them harder
+# make faults  every test of faults, TIMES times, WORKERS files at a time, until one fails; SCRAPEMASTER_TEST_KILLS=30 and SCRAPEMASTER_TEST_OUTAGE=60 make them harder
 # make fuzz    10,000 generated requests as admin and as user: is the API what its OpenAPI document says?
 # make bench   measure everything, side by side with peers: report in benchmarks/out (ARGS=--quick: small, in minutes)
 
@@ -49,7 +49,7 @@ test: bytecode
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: bytecode
-	$(BIN)/python scripts/faults.py $(TIMES) -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python scripts/faults.py $(TIMES) --beside $(WORKERS) $(ARGS)
 
 fuzz: bytecode
 	$(BIN)/python -m benchmarks.conformance $(ARGS)
