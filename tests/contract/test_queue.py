@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from redis.asyncio.connection import Connection
 
 from contract.conftest import make_job
 from scrapemaster.domain.ids import JobId
@@ -284,6 +285,22 @@ async def test_H44_waking_while_redis_hangs_takes_no_longer_than_a_moment(redis_
                     await api.wake(JobId(f"job-{number}"), Priority.NORMAL)
         finally:
             redis_server.thaw()
+
+
+async def test_H44_a_connection_that_was_closed_unseen_fails_no_wake(redis_server, monkeypatch):
+    async def closed(_connection, _command, **_options):
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    async with FleetQueue(redis_server.url) as api:
+        await api.wake(JOB, Priority.NORMAL)
+        with monkeypatch.context() as faulty:
+            # What uvloop raises where asyncio's own loop has a ConnectionError.
+            faulty.setattr(Connection, "send_packed_command", closed)
+            await api.wake(JobId("job-2"), Priority.NORMAL)
+    recorder, unfinished = Recorder(), Unfinished()
+    unfinished.jobs = [(JobId("job-2"), Priority.NORMAL)]
+    async with fleet(redis_server.url, recorder, unfinished):
+        await recorder.runs_reach(2)
 
 
 async def test_a_worker_that_stops_leaves_its_jobs_to_the_others(redis_server):

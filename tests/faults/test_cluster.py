@@ -1,5 +1,6 @@
 """A fleet whose parts have network addresses of their own, in network namespaces."""
 
+import os
 import threading
 import time
 
@@ -13,6 +14,8 @@ from servers.redis import program as redis_server
 
 PAGES = 40
 WORKERS = 3
+#: Seconds for which a part cannot be reached.
+OUTAGE = float(os.environ.get("SCRAPEMASTER_TEST_OUTAGE", "12"))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_H44_a_part_that_cannot_be_reached_for_a_while_loses_nothing(cluster, pa
     def unplug():
         time.sleep(2)
         with cluster.network.unplugged(part):
-            end = time.monotonic() + 12
+            end = time.monotonic() + OUTAGE
             while time.monotonic() < end:
                 try:
                     answer = requests.get(

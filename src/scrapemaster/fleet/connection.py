@@ -22,6 +22,8 @@ from scrapemaster.domain.errors import RedisUnavailable
 PREFIX = "scrapemaster"
 #: Seconds a command, and a connection, may take.
 ANSWER_SECONDS = 2.0
+#: What the client raises when Redis cannot be used. RuntimeError is uvloop's, for a connection that was closed since it was last used.
+_FAULTS = (RedisError, OSError, TimeoutError, RuntimeError)
 #: Port of Sentinels whose address names none.
 _SENTINEL_PORT = 26_379
 
@@ -116,5 +118,5 @@ def translated() -> Iterator[None]:
     """Turn the client's errors into `RedisUnavailable`."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except _FAULTS as error:
         raise RedisUnavailable(f"Redis does not answer: {type(error).__name__}: {error}") from error

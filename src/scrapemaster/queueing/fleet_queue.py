@@ -29,6 +29,9 @@ from scrapemaster.ports.tracing import NoTracer, Tracer, Work
 
 log = structlog.get_logger(__name__)
 
+#: What docket raises when Redis cannot be used. RuntimeError is uvloop's, for a connection that was closed since it was last used.
+_FAULTS = (RedisError, OSError, TimeoutError, RuntimeError)
+
 #: Runs a slice; see `crawl.runner.SliceRunner.run`.
 RunSlice = Callable[..., Awaitable[float | None]]
 
@@ -90,7 +93,7 @@ class FleetQueue:
         try:
             async with asyncio.timeout(_ANSWER):
                 await self._add(self._dockets[priority], job_id, order)
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAULTS as error:
             self._down_until = time.monotonic() + _ANSWER
             log.warning("wake.lost", job_id=job_id, error=f"{type(error).__name__}: {error}")
 
@@ -187,7 +190,7 @@ class FleetWorker(FleetQueue):
 
     async def _summon(self, job_id: JobId, priority: Priority, wanted: int, order: str | None) -> None:
         docket = self._dockets[priority]
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        with contextlib.suppress(*_FAULTS):
             async with asyncio.timeout(_ANSWER):
                 await docket.add_many(
                     docket.call(_TASK, key=key_of(job_id, number))(*arguments_of(job_id, number, order))
