@@ -14,7 +14,7 @@ from benchmarks.tree import tree
 from servers.fleet import Fleet, assert_every_row_once, children_of, crawl_order, told_of, until
 from servers.mongo import own_server
 
-PAGES = 1_000 * int(os.environ.get("SCRAPEMASTER_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("SCRAPEMASTER_TEST_KILLS", "3"))
 pytestmark = pytest.mark.slow
 
 
@@ -132,7 +132,8 @@ def test_H44_the_health_of_mongodb_is_told_to_who_has_a_token(both, mongo_server
 
 @pytest.mark.soak
 def test_H44_mongodb_killed_in_mid_crawl_holds_all_up_and_loses_no_row(both, mongo_server):
-    with tree(PAGES, delay=0.01) as url, both(2) as fleet:
+    pages = 3_000
+    with tree(pages, delay=0.01) as url, both(2) as fleet:
         job = fleet.create(**crawl_order(url))
         until(lambda: fleet.job(job["id"])["pages_fetched"] > 100)
 
@@ -141,7 +142,7 @@ def test_H44_mongodb_killed_in_mid_crawl_holds_all_up_and_loses_no_row(both, mon
         mongo_server.start()
 
         until(lambda: fleet.http.get(f"{fleet.base}/jobs", timeout=60).status_code == 200)
-        assert_every_row_once(fleet, job["id"], PAGES)
+        assert_every_row_once(fleet, job["id"], pages)
 
 
 @pytest.mark.soak
@@ -149,10 +150,15 @@ def test_H41_killing_workers_mongodb_and_redis_at_random_loses_and_doubles_no_ro
     both, mongo_server, redis_server
 ):
     chance = random.Random(342)
-    with tree(PAGES, delay=0.01) as url, both(3) as fleet:
+    killed = [None] * KILLS
+    killed.insert(1, redis_server)
+    killed.insert(-1, mongo_server)
+    pages = 500 * KILLS
+    # Not faster than 24 pages in 50 ms: the crawl is to last as long as the killing.
+    with tree(pages, delay=0.05) as url, both(3) as fleet:
         job = fleet.create(**crawl_order(url, concurrency=24))
 
-        for server in (None, redis_server, None, mongo_server, None):
+        for server in killed:
             time.sleep(chance.uniform(0.5, 2.0))
             if server is not None:
                 server.kill()
@@ -164,5 +170,5 @@ def test_H41_killing_workers_mongodb_and_redis_at_random_loses_and_doubles_no_ro
                     os.kill(pid, signal.SIGKILL)
 
         until(lambda: fleet.http.get(f"{fleet.base}/jobs", timeout=60).status_code == 200)
-        assert_every_row_once(fleet, job["id"], PAGES)
+        assert_every_row_once(fleet, job["id"], pages)
         fleet.wait_for_workers(3)
