@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scrapemaster.account_parts import build_accounts
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.data_folder import (
     DiskReserve,
-    prepare_data_dir,
     prepare_exports_dir,
 )
 from scrapemaster.delivery.sender import WebhookSender
-from scrapemaster.domain.errors import InvalidSetting
 from scrapemaster.domain.job import EngineName, Priority
-from scrapemaster.domain.rate_limit import parse_rate_limit
 from scrapemaster.domain.scrapy_settings import ScrapyRules
 from scrapemaster.engines.auto import AutoEngine
 from scrapemaster.engines.browser import BrowserEngine
@@ -42,7 +40,7 @@ from scrapemaster.ports.tracing import Tracer
 from scrapemaster.ports.watch import JobWatch
 from scrapemaster.ports.webhooks import Courier
 from scrapemaster.ports.workers import Workers
-from scrapemaster.services.accounts import AccountRules, AccountService, signing_key_in
+from scrapemaster.services.accounts import AccountService
 from scrapemaster.services.api_keys import ApiKeyService
 from scrapemaster.services.artefacts import ArtefactService
 from scrapemaster.services.callers import Callers
@@ -61,13 +59,13 @@ from scrapemaster.services.rate_limits import RateLimits
 from scrapemaster.services.results import ResultService
 from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
 from scrapemaster.services.spider_orders import SpiderOrders
-from scrapemaster.services.tokens import Tokens
-from scrapemaster.services.users import Removal, UserService
+from scrapemaster.services.users import UserService
 from scrapemaster.services.webhooks import WebhookService
 from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
 from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
-from scrapemaster.stores import extra_for, open_store
+from scrapemaster.stores import open_store
+from scrapemaster.tracer_parts import build_tracer
 
 if TYPE_CHECKING:
     from scrapemaster.queueing.docket_queue import DocketQueue
@@ -112,18 +110,6 @@ class ServiceApp:
     changes: ChangesService
     board: Board | None = None
     tracer: Tracer | None = None
-
-
-@contextlib.contextmanager
-def build_tracer(settings: Settings, role: str) -> Iterator[Tracer | None]:
-    """What traces in this process, which is an `api`, a `worker` or a `crawler`; None where no endpoint is set. Raises `MissingExtra`."""
-    if settings.otel_endpoint is None:
-        yield None
-        return
-    with extra_for("SCRAPEMASTER_OTEL_ENDPOINT", "otel", {"opentelemetry"}):
-        from scrapemaster.tracing import otel_tracer  # noqa: PLC0415 -- needs an extra
-    with otel_tracer(settings.otel_endpoint, role) as tracer:
-        yield tracer
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -246,43 +232,6 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
         yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
 
 
-@dataclass(slots=True, frozen=True)
-class AccountsApp:
-    """The use cases around accounts."""
-
-    callers: Callers
-    limits: RateLimits
-    accounts: AccountService
-    api_keys: ApiKeyService
-    users: UserService
-
-
-def build_accounts(
-    settings: Settings, store: Store, removals: Sequence[Removal] = (), windows: Windows | None = None
-) -> AccountsApp:
-    """The use cases of accounts over an open store. `removals` take away what a user owns when it is deleted."""
-    given, password = settings.secret_key, settings.admin_password
-    rules = AccountRules(
-        registration=settings.registration,
-        register_limit=parse_rate_limit(settings.register_limit),
-        admin_username=settings.admin_username,
-        admin_password=password.get_secret_value() if password else None,
-    )
-    key = given.get_secret_value() if given else signing_key_in(prepare_data_dir(settings))
-    tokens = Tokens(key, settings.token_ttl)
-    windows = windows or Windows()
-    accounts = AccountService(store.users, rules, tokens, windows)
-    return AccountsApp(
-        callers=Callers(store.users, store.api_keys, tokens),
-        limits=RateLimits(
-            windows, parse_rate_limit(settings.rate_limit), parse_rate_limit(settings.dashboard_rate_limit)
-        ),
-        accounts=accounts,
-        api_keys=ApiKeyService(store.api_keys),
-        users=UserService(store.users, accounts, removals),
-    )
-
-
 def build_services(
     settings: Settings,
     store: Store,
@@ -338,13 +287,3 @@ def build_services(
         board=board,
         tracer=tracer,
     )
-
-
-def redis_url_of(settings: Settings) -> str:
-    """The address of the fleet's Redis; raises `InvalidSetting` when none is set."""
-    if settings.redis_url is None:
-        raise InvalidSetting(
-            "SCRAPEMASTER_REDIS_URL is not set: the processes of a fleet find each other in Redis; set it to an address "
-            "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
-        )
-    return settings.redis_url.get_secret_value()

@@ -17,8 +17,6 @@ from scrapemaster.bootstrap import (
     build_engines,
     build_proxies,
     build_services,
-    build_tracer,
-    redis_url_of,
 )
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.domain.events import Event, EventType
@@ -28,7 +26,6 @@ from scrapemaster.domain.worker import WorkerReport
 from scrapemaster.fleet.board import RedisBoard
 from scrapemaster.fleet.bus import RedisBus
 from scrapemaster.fleet.counters import RedisCounters
-from scrapemaster.fleet.refusal import check
 from scrapemaster.fleet.registry import Registry
 from scrapemaster.fleet.throttle import FleetThrottle
 from scrapemaster.queueing.fleet_queue import FleetQueue, FleetWorker
@@ -36,18 +33,14 @@ from scrapemaster.services.proxy_keeper import ProxyKeeper
 from scrapemaster.services.schedules import Scheduler
 from scrapemaster.services.watchers import Watchers
 from scrapemaster.services.windows import Windows
-from scrapemaster.settings import Settings
+from scrapemaster.settings import Settings, redis_url_of
 from scrapemaster.stores import fleet_use, open_store
+from scrapemaster.tracer_parts import build_tracer
 
 #: What slices under way must hear of at once.
 _ORDERS = frozenset(
     {EventType.JOB_PAUSED, EventType.JOB_CANCELLED, EventType.JOB_COMPLETED, EventType.JOB_FAILED}
 )
-
-
-async def check_redis(settings: Settings) -> None:
-    """Raise `InvalidSetting` when the fleet's Redis will never take us; one that does not answer now is waited for later."""
-    await check(redis_url_of(settings))
 
 
 @contextlib.asynccontextmanager

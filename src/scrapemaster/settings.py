@@ -404,3 +404,13 @@ def _refuse_unknown() -> None:
             close = difflib.get_close_matches(name.upper(), known, 1)
             hint = f"; did you mean {close[0]}?" if close else "; see docs/deployment.md for all settings"
             raise InvalidSetting(f"there is no setting {name}{hint}")
+
+
+def redis_url_of(settings: Settings) -> str:
+    """The address of the fleet's Redis; raises `InvalidSetting` when none is set."""
+    if settings.redis_url is None:
+        raise InvalidSetting(
+            "SCRAPEMASTER_REDIS_URL is not set: the processes of a fleet find each other in Redis; set it to an address "
+            "such as redis://127.0.0.1:6379/0, or start scrapemaster serve, which needs none"
+        )
+    return settings.redis_url.get_secret_value()

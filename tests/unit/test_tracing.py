@@ -10,13 +10,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from scrapemaster.bootstrap import build_tracer
 from scrapemaster.crawl.sample import FETCHES_AT_MOST, SLOW_SECONDS, FetchSample, facts_of
 from scrapemaster.domain.errors import InvalidSetting, MissingExtra
 from scrapemaster.domain.outcome import Outcome, Verdict
 from scrapemaster.domain.request import Leased
 from scrapemaster.ports.tracing import NoTracer, Work
 from scrapemaster.settings import load_settings
+from scrapemaster.tracer_parts import build_tracer
 from scrapemaster.tracing import OtelTracer, traces_url
 
 ORDER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

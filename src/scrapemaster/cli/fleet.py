@@ -24,7 +24,7 @@ def api_command(
     processes: Annotated[int, typer.Option(min=1, max=256, help="API processes to run.")] = 1,
 ) -> None:
     """Start API processes of a fleet, which share one port; needs SCRAPEMASTER_REDIS_URL."""
-    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+    from scrapemaster.fleet_parent import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
 
     settings = load_settings(host=host, port=port, data_dir=data_dir)
     set_up_logs(settings)
@@ -36,7 +36,7 @@ def worker_command(
     processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes to run.")] = 1,
 ) -> None:
     """Start workers of a fleet, which crawl; needs SCRAPEMASTER_REDIS_URL."""
-    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+    from scrapemaster.fleet_parent import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
 
     settings = load_settings(data_dir=data_dir)
     set_up_logs(settings)
@@ -51,7 +51,7 @@ def all_command(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes to run.")] = 1,
 ) -> None:
     """Start API processes and workers on this machine; needs SCRAPEMASTER_REDIS_URL."""
-    from scrapemaster.server import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
+    from scrapemaster.fleet_parent import run_fleet  # noqa: PLC0415 -- takes a second, which other commands need not wait
 
     settings = load_settings(host=host, port=port, data_dir=data_dir)
     set_up_logs(settings)

@@ -13,7 +13,7 @@ from scrapemaster.domain.user import Role, User
 from scrapemaster.settings import load_settings
 
 if TYPE_CHECKING:
-    from scrapemaster.bootstrap import AccountsApp
+    from scrapemaster.account_parts import AccountsApp
 
 app = typer.Typer(help="Manage accounts; the service may be running.", no_args_is_help=True)
 
@@ -101,7 +101,7 @@ def _line(user: User) -> str:
 
 
 def _run(data_dir: Path | None, work: Callable[[AccountsApp], Awaitable[object]]) -> None:
-    from scrapemaster.bootstrap import build_accounts  # noqa: PLC0415 -- takes a while, which other commands need not wait
+    from scrapemaster.account_parts import build_accounts  # noqa: PLC0415 -- takes a while, which other commands need not wait
     from scrapemaster.stores import open_store  # noqa: PLC0415 -- takes a while, which other commands need not wait
 
     settings = load_settings(data_dir=data_dir)

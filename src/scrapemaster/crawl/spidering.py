@@ -17,7 +17,7 @@ from scrapemaster.domain.errors import GiveUpPage, PageError
 from scrapemaster.domain.outcome import Outcome
 from scrapemaster.domain.page import Page
 from scrapemaster.domain.request import Leased, NewRequest, bounded_priority
-from scrapemaster.extract.fill import FillCount
+from scrapemaster.extract.fill import Filled
 from scrapemaster.ports.engine import Link, Spidering, Yielded
 
 
@@ -37,6 +37,7 @@ class SpideringWork:
         self._source = source
         self._work = work
         self._selectors = run.job.selectors
+        self._filled = Filled(self._selectors)
 
     async def work(self, leased: Leased) -> Outcome:
         """The outcome of one request. Raises only what is a fault of ours."""
@@ -77,10 +78,10 @@ class SpideringWork:
 
     def _fill(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         """In how many rows each selector has a value, as extraction counts it."""
-        count = FillCount(self._selectors)
+        counts: dict[str, int] = {}
         for row in rows:
-            count.add({name: row.get(name) for name in self._selectors})
-        return count.counts
+            self._filled.count({name: row.get(name) for name in self._selectors}, counts)
+        return counts
 
     def _onward(
         self, leased: Leased, found: Sequence[NewRequest], brought: Sequence[Link]

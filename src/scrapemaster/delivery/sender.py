@@ -71,7 +71,7 @@ class WebhookSender:
         addresses = await self._egress.addresses(host, port)
         spec = ClientSpec(
             pins=((host, addresses),),
-            read_seconds=SEND_SECONDS,
+            seconds=SEND_SECONDS,
             user_agent=_USER_AGENT,
             impersonate=None,
             verify_tls=True,

@@ -8,17 +8,15 @@ from typing import Any
 from scrapemaster.domain.selector import Selector
 
 
-class FillCount:
-    """Counts the fields that have a value, by dotted name. A value that is its selector's `default` counts as none."""
+class Filled:
+    """Which fields of a job's items have a value. One that is its selector's `default` counts as none."""
 
     def __init__(self, selectors: Mapping[str, Selector]) -> None:
         self._selectors = selectors
         self._plain = all(not selector.fields and selector.default is None for selector in selectors.values())
-        self.counts: dict[str, int] = {}
 
-    def add(self, item: Mapping[str, Any]) -> None:
-        """Count one item."""
-        counts = self.counts
+    def count(self, item: Mapping[str, Any], counts: dict[str, int]) -> None:
+        """Add one item to `counts`, which are by dotted name."""
         if self._plain:
             for name, value in item.items():
                 if not is_empty(value):

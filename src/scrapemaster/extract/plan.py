@@ -11,7 +11,7 @@ from scrapemaster.domain.selector import Selector, SelectorType
 from scrapemaster.extract.cost import Cost
 from scrapemaster.extract.document import Document
 from scrapemaster.extract.fast import FastRule, compile_fast
-from scrapemaster.extract.fill import FillCount, is_empty
+from scrapemaster.extract.fill import Filled, is_empty
 from scrapemaster.extract.formats import DATA, SLOW, whole_page
 from scrapemaster.extract.rules import Finder, Rule, compile_finder, compile_rule
 from scrapemaster.extract.selectors import parse_selectors
@@ -36,7 +36,7 @@ class Extraction:
 
     items: list[dict[str, Any]] = field(default_factory=list)
     items_failed: int = 0
-    fill: Mapping[str, int] = field(default_factory=dict)
+    fill: dict[str, int] = field(default_factory=dict)
 
 
 class Plan:
@@ -53,7 +53,7 @@ class Plan:
         self.container = container
         self._fast = fast
         self._formats = formats
-        self._selectors = {name: rule.selector for name, rule in rules.items()}
+        self._filled = Filled({name: rule.selector for name, rule in rules.items()})
         self.cost = _cost_of(rules.values(), container)
         self._required = [name for name, rule in rules.items() if rule.selector.required]
         self._quick: dict[float, int] = {}
@@ -84,13 +84,16 @@ class Plan:
         bound = self._bound(size) + nested
         if bound < enough:
             return bound
-        elements = body.count(b"<") - body.count(b"</")
         values = body.count(b",") + body.count(b":") + body.count(b"[") if self.cost.json_steps else 0
-        return self.cost.seconds(max(elements, values, 1), size) + nested + elements**2 * _DEEP_SECONDS
+        elements = body.count(b"<")
+        bound = self._bound(size, elements, values) + nested
+        # Most pages are seen to be quick without it.
+        return bound if bound < enough else self._bound(size, elements - body.count(b"</"), values) + nested
 
-    def _bound(self, size: int) -> float:
-        most = size // _LEAST_ELEMENT
-        return self.cost.seconds(most, size) + most**2 * _DEEP_SECONDS
+    def _bound(self, size: int, elements: int | None = None, values: int = 0) -> float:
+        """For a page of that size, or with so many elements and values of JSON in it."""
+        most = size // _LEAST_ELEMENT if elements is None else elements
+        return self.cost.seconds(max(most, values, 1), size) + most**2 * _DEEP_SECONDS
 
     def open(self, body: bytes, url: str, content_type: str) -> Document:
         """A page's body, to be parsed in the way that suits the plan."""
@@ -112,8 +115,7 @@ class Plan:
 
     def _data(self, document: Document) -> Extraction:
         """The items that the selectors give."""
-        count = FillCount(self._selectors)
-        extraction = Extraction(fill=count.counts)
+        extraction = Extraction()
         if not self.rules:
             item = structured_item(document)
             if item:
@@ -121,12 +123,12 @@ class Plan:
             return extraction
         if self.container is None:
             scope = None if document.kind == "json" else _Page
-            self._add(extraction, count, self._item(scope, document))
+            self._add(extraction, self._item(scope, document))
             return extraction
         top = None if document.kind == "json" else document.root
         for scope in self.container.find(top, document):
             item = {name: rule.value(scope, document) for name, rule in self.rules.items()}
-            self._add(extraction, count, item)
+            self._add(extraction, item)
         return extraction
 
     def _item(self, scope: Any, document: Document) -> dict[str, Any]:
@@ -143,12 +145,16 @@ class Plan:
                 item[name] = rule.value(None, document)
         return item
 
-    def _add(self, extraction: Extraction, count: FillCount, item: dict[str, Any]) -> None:
-        if any(is_empty(item[name]) for name in self._required):
-            extraction.items_failed += 1
-        elif not all(is_empty(value) for value in item.values()):
-            extraction.items.append(item)
-            count.add(item)
+    def _add(self, extraction: Extraction, item: dict[str, Any]) -> None:
+        for name in self._required:
+            if is_empty(item[name]):
+                extraction.items_failed += 1
+                return
+        for value in item.values():
+            if not is_empty(value):
+                extraction.items.append(item)
+                self._filled.count(item, extraction.fill)
+                return
 
 
 class _Page:

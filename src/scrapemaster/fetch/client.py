@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from wreq.emulation import Profile
 from scrapemaster.domain.errors import GiveUpPage, PageError, RetryPage
 from scrapemaster.fetch.egress import Address
 
-__all__ = ["ClientPool", "ClientSpec", "Jar", "impersonations", "read_body", "translated"]
+__all__ = ["FOREIGN", "ClientPool", "ClientSpec", "Jar", "impersonations", "ours", "read_body", "translated"]
 
 #: Seconds to make a connection, TLS included.
 CONNECT_SECONDS = 10.0
@@ -43,15 +43,35 @@ def impersonations() -> list[str]:
 
 @dataclass(slots=True, frozen=True)
 class ClientSpec:
-    """What tells one client from another. `pins` maps names to the addresses they may mean. `keep`: connections are used again."""
+    """What tells one client from another. `pins` maps names to the addresses they may mean. `keep`: connections are used again.
+
+    `seconds`: for a request, from its connection to the end of its body.
+    """
 
     pins: tuple[tuple[str, tuple[Address, ...]], ...]
-    read_seconds: float
+    seconds: float
     user_agent: str | None
     impersonate: str | None
     verify_tls: bool
     proxy: str | None
     keep: bool = True
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Each page looks its client up, and addresses are slow to hash.
+        own = (
+            self.pins,
+            self.seconds,
+            self.user_agent,
+            self.impersonate,
+            self.verify_tls,
+            self.proxy,
+            self.keep,
+        )
+        object.__setattr__(self, "_hash", hash(own))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class ClientPool:
@@ -86,7 +106,7 @@ def _make(spec: ClientSpec) -> wreq.Client:
         "dns_options": dns,
         "redirect": redirect.Policy.none(),
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=spec.read_seconds),
+        "timeout": timedelta(seconds=spec.seconds),
         "pool_idle_timeout": _IDLE,
         "pool_max_idle_per_host": _IDLE_CONNECTIONS if spec.keep else 0,
         "tls_verify": spec.verify_tls,
@@ -142,11 +162,12 @@ def translated() -> Iterator[None]:
     """Turn the library's exceptions into ours."""
     try:
         yield
-    except _FOREIGN as error:
-        raise _translate(error) from None
+    except FOREIGN as error:
+        raise ours(error) from None
 
 
-_FOREIGN = (
+#: What the library raises.
+FOREIGN = (
     exceptions.TlsError,
     exceptions.ConnectionError,
     exceptions.ProxyConnectionError,
@@ -175,11 +196,12 @@ _BY_WORDS: Sequence[tuple[tuple[str, ...], bool, str, str]] = (
 )  # fmt: skip
 
 
-def _translate(error: Exception) -> PageError:
+def ours(error: Exception) -> PageError:
+    """What an exception of the library's is to us."""
     # The library's message carries the connection's details after this; proxies may stand there with passwords.
     words = str(error).partition("connect_info")[0]
     if isinstance(error, exceptions.TimeoutError) or "TimedOut" in words:
-        return RetryPage("timeout", "the server did not answer in time")
+        return RetryPage("timeout", "the page was not there in time")
     if isinstance(error, exceptions.BuilderError):
         return GiveUpPage("bad_request", "the request could not be built from the job's URL and headers")
     if isinstance(error, exceptions.ProxyConnectionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +15,7 @@ from scrapemaster.domain.page import Page
 from scrapemaster.domain.proxy import Proxy, address_of, is_pool
 from scrapemaster.domain.url import join_url, origin_of, parse_url
 from scrapemaster.fetch.adaptive import adapts
-from scrapemaster.fetch.client import ClientPool, ClientSpec, Jar, read_body, translated
+from scrapemaster.fetch.client import FOREIGN, ClientPool, ClientSpec, Jar, ours, read_body, translated
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.session import Session, Site
 from scrapemaster.fetch.status import HEAD_BYTES, MAX_REDIRECTS, REDIRECTS, TELLING, refusal
@@ -135,20 +136,14 @@ class HttpFetcher:
             if site is None or site.vetted_until < time.monotonic():
                 site = await self._vet(url, session)
             await self._throttle.acquire(site.host, delay)
+            options = self._options(url, site, session if cookies else None, headers, origin)
+            if redirects:
+                options["timeout"] = timedelta(seconds=left)
             started = time.monotonic()
             try:
-                async with asyncio.timeout(left):
-                    found = await self._hop(
-                        url,
-                        site,
-                        self._options(url, site, session if cookies else None, headers, origin),
-                        limit or self._config.max_body_bytes,
-                        session,
-                        truncate=truncate,
-                    )
-            except TimeoutError:
-                late = RetryPage("timeout", f"the page was not there after {self._config.timeout:g} s")
-                raise self._failed(late, site.host, started, spent, session) from None
+                found = await self._hop(
+                    url, site, options, limit or self._config.max_body_bytes, session, truncate=truncate
+                )
             except PageError as error:
                 raise self._failed(error, site.host, started, spent, session)  # noqa: B904 -- the same error
             finally:
@@ -199,7 +194,7 @@ class HttpFetcher:
         self, url: str, site: Site, options: dict[str, Any], limit: int, session: Session, *, truncate: bool
     ) -> str | tuple[int, LazyHeaders, bytes]:
         """One request: the URL it redirects to, or a 2xx response."""
-        with translated():
+        try:
             response = await self._pool.client(site.spec).get(url, **options)
             self._check_address(response, site)
             status: int = response.status.as_int()
@@ -214,6 +209,8 @@ class HttpFetcher:
                 await response.bytes()
             else:
                 await response.close()
+        except FOREIGN as raised:
+            raise ours(raised) from None
         headers_of = LazyHeaders(response.headers)
         if status in REDIRECTS and (location := response.headers.get("location")) is not None:
             return redirect_target(url, bytes(location), status)

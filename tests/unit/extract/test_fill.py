@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapemaster.domain.selector import names_of
-from scrapemaster.extract.fill import FillCount
+from scrapemaster.extract.fill import Filled
 from scrapemaster.extract.plan import compile_plan
 from scrapemaster.extract.selectors import parse_selectors
 
@@ -36,9 +36,10 @@ VALUES = st.one_of(
 
 @given(st.lists(st.fixed_dictionaries({"a": VALUES, "b": VALUES})))
 def test_no_field_counts_more_often_than_there_are_items(items):
-    count = FillCount(parse_selectors({"a": "a", "b": "b"}))
+    filled = Filled(parse_selectors({"a": "a", "b": "b"}))
+    counts: dict[str, int] = {}
     for item in items:
-        count.add(item)
+        filled.count(item, counts)
 
     for name in ("a", "b"):
-        assert count.counts.get(name, 0) == sum(item[name] not in (None, "", [], {}) for item in items)
+        assert counts.get(name, 0) == sum(item[name] not in (None, "", [], {}) for item in items)
