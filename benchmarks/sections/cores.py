@@ -14,6 +14,7 @@ from dataclasses import asdict
 from benchmarks.documents import POSTGRESQL, served
 from benchmarks.manual_server import free_port, wait_for_port
 from benchmarks.options import Options
+from benchmarks.parsing import scaling
 from benchmarks.race import CRAWLER_CORE, SERVER_CORE, Run, crawl_with
 from benchmarks.report import Section, Table, Target
 from benchmarks.service import Service
@@ -73,11 +74,14 @@ def cores(options: Options) -> Section:
     if shutil.which("redis-server") is None:
         return Section(title, "Not measured: redis-server is missing (`apt-get install redis-server`).")
     runs: dict[str, list[Run]] = {name: [] for name in _WAYS}
+    most: list[float] = []
     for _ in range(options.repeats):
         for name, (core, site_core, workers) in _WAYS.items():
             with served(POSTGRESQL, options.copies or options.size(1, 24), site_core) as site:
                 runs[name].append(_crawl(site, core, workers))
             print(f"  {name}: {runs[name][-1].rate:,.0f} pages/s", flush=True)
+        most.append(scaling(POSTGRESQL.folder, (CRAWLER_CORE, SERVER_CORE)))
+        print(f"  two cores of this machine are {most[-1]:.2f} of one", flush=True)
     rates = {name: statistics.median(run.rate for run in some) for name, some in runs.items()}
     rows = [
         [
@@ -93,7 +97,8 @@ def cores(options: Options) -> Section:
     return Section(
         title,
         "Processes of a fleet (`scrapemaster all`) over one SQLite file and a Redis, one job. Where the machine has two cores only, the site and Redis take their "
-        "part of them: so two cores are set beside one core that carries the site too, and beside one that has another for it.",
+        "part of them: so two cores are set beside one core that carries the site too, and beside one that has another for it.\n\n"
+        f"What the machine itself gives: two processes that only parse these pages, one on each core, do {statistics.median(most):.2f} times as much as one alone.",
         [Table(columns, rows)],
         [
             Target(
@@ -102,5 +107,5 @@ def cores(options: Options) -> Section:
                 1.7,
             )
         ],
-        data={name: [asdict(run) for run in some] for name, some in runs.items()},
+        data={name: [asdict(run) for run in some] for name, some in runs.items()} | {"machine": most},
     )
