@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrapemaster.account_parts import build_accounts
 from scrapemaster.crawl.isolation import Isolation
 from scrapemaster.crawl.recorder import Recorder
 from scrapemaster.crawl.runner import SliceRunner
 from scrapemaster.data_folder import (
     DiskReserve,
-    prepare_exports_dir,
 )
 from scrapemaster.delivery.sender import WebhookSender
 from scrapemaster.domain.job import EngineName, Priority
@@ -24,46 +22,25 @@ from scrapemaster.engines.browser import BrowserEngine
 from scrapemaster.engines.http import HttpEngine
 from scrapemaster.engines.registry import Engines
 from scrapemaster.engines.scrapy import ScrapyEngine
-from scrapemaster.export.exporter import Exporter
 from scrapemaster.fetch.adaptive import AdaptiveThrottle
 from scrapemaster.fetch.browser.pool import PoolRules
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.fetch.proxies import ProxyPool
 from scrapemaster.fetch.throttle import Throttle as LocalThrottle
-from scrapemaster.ports.board import Board
 from scrapemaster.ports.engine import Engine
 from scrapemaster.ports.events import EventSink
-from scrapemaster.ports.queue import Queue
 from scrapemaster.ports.store import Store
 from scrapemaster.ports.throttle import Throttle
 from scrapemaster.ports.tracing import Tracer
-from scrapemaster.ports.watch import JobWatch
-from scrapemaster.ports.webhooks import Courier
-from scrapemaster.ports.workers import Workers
-from scrapemaster.services.accounts import AccountService
-from scrapemaster.services.api_keys import ApiKeyService
-from scrapemaster.services.artefacts import ArtefactService
-from scrapemaster.services.callers import Callers
-from scrapemaster.services.changes import ChangesService
 from scrapemaster.services.clock import StoreClock
 from scrapemaster.services.dispatch import Dispatcher, PokingEvents
-from scrapemaster.services.feeds import JobFeeds
 from scrapemaster.services.hooks import JobHooks
-from scrapemaster.services.jobs import JobService
-from scrapemaster.services.lists import JobListFeeds
-from scrapemaster.services.monitoring import MonitoringService
-from scrapemaster.services.preview import PreviewService
 from scrapemaster.services.proxies import PoolOrders, ProxyService
 from scrapemaster.services.proxy_keeper import ProxyKeeper
-from scrapemaster.services.rate_limits import RateLimits
-from scrapemaster.services.results import ResultService
-from scrapemaster.services.schedules import Orders, Scheduler, ScheduleService
+from scrapemaster.services.schedules import Orders, Scheduler
 from scrapemaster.services.spider_orders import SpiderOrders
-from scrapemaster.services.users import UserService
-from scrapemaster.services.webhooks import WebhookService
-from scrapemaster.services.windows import Windows
 from scrapemaster.settings import Settings
-from scrapemaster.spider_parts import SpiderServices, build_spider_services, build_spiders
+from scrapemaster.spider_parts import build_spiders
 from scrapemaster.stores import open_store
 from scrapemaster.tracer_parts import build_tracer
 
@@ -82,34 +59,6 @@ class CrawlerApp:
     dispatcher: Dispatcher
     scheduler: Scheduler
     keeper: ProxyKeeper
-
-
-@dataclass(slots=True, frozen=True)
-class ServiceApp:
-    """What answers: the use cases over an open store."""
-
-    settings: Settings
-    store: Store
-    callers: Callers
-    limits: RateLimits
-    accounts: AccountService
-    api_keys: ApiKeyService
-    users: UserService
-    jobs: JobService
-    results: ResultService
-    monitoring: MonitoringService
-    webhooks: WebhookService
-    feeds: JobFeeds
-    schedules: ScheduleService
-    exporter: Exporter
-    artefacts: ArtefactService
-    preview: PreviewService
-    proxies: ProxyService
-    spiders: SpiderServices
-    lists: JobListFeeds
-    changes: ChangesService
-    board: Board | None = None
-    tracer: Tracer | None = None
 
 
 def build_egress(settings: Settings) -> EgressPolicy:
@@ -230,60 +179,3 @@ async def crawler_app(settings: Settings, events: EventSink, recorder: Recorder)
         scheduler = Scheduler(store, queue, parts.orders, parts.clock)
         keeper = ProxyKeeper(store.proxies, build_egress(settings))
         yield CrawlerApp(store, queue, parts.runner, parts.dispatcher, scheduler, keeper)
-
-
-def build_services(
-    settings: Settings,
-    store: Store,
-    queue: Queue,
-    watch: JobWatch,
-    workers: Workers,
-    *,
-    courier: Courier,
-    windows: Windows | None = None,
-    ping_redis: Callable[[], Awaitable[None]] | None = None,
-    board: Board | None = None,
-    tracer: Tracer | None = None,
-    throttle: Throttle | None = None,
-) -> ServiceApp:
-    """The use cases over an open store. `windows`, `ping_redis`, `board` and `throttle` are a fleet's; None when there is none."""
-    fleet = ping_redis is not None
-    egress = build_egress(settings)
-    hooks = JobHooks(store.webhooks, egress)
-    webhooks = WebhookService(store.webhooks, egress, courier, at_most=settings.max_webhooks)
-    engines = build_engines(settings, build_proxies(settings, store), throttle)
-    pool = PoolOrders(store.proxies)
-    proxies = build_proxy_service(settings, store)
-    spiders = SpiderOrders(store.projects)
-    jobs = JobService(store, queue, watch, engines.get, hooks, pool=pool, spiders=spiders, tracer=tracer)
-    orders = Orders(engines.get, hooks, pool, spiders)
-    schedules = ScheduleService(store, queue, orders, settings.schedules_per_user)
-    # Whatever else a user owns is to be removed here too; jobs last, as schedules make them.
-    removals = [webhooks.remove_all_of, schedules.remove_all_of, jobs.remove_all_of]
-    account = build_accounts(settings, store, removals, windows)
-    return ServiceApp(
-        settings=settings,
-        store=store,
-        callers=account.callers,
-        limits=account.limits,
-        accounts=account.accounts,
-        api_keys=account.api_keys,
-        users=account.users,
-        jobs=jobs,
-        results=ResultService(store),
-        monitoring=MonitoringService(
-            store, workers, ping_redis, proxies=proxies, mongodb=settings.mongodb_url is not None
-        ),
-        webhooks=webhooks,
-        feeds=JobFeeds(store, watch),
-        schedules=schedules,
-        exporter=Exporter(prepare_exports_dir(settings, shared=fleet)),
-        artefacts=ArtefactService(store),
-        preview=PreviewService(engines.get, build_isolation(settings), pool, engines.close),
-        proxies=proxies,
-        spiders=build_spider_services(settings, store, jobs),
-        lists=JobListFeeds(store),
-        changes=ChangesService(store),
-        board=board,
-        tracer=tracer,
-    )

@@ -9,7 +9,7 @@ import structlog
 import uvloop
 
 from scrapemaster.domain.errors import ScrapeMasterError
-from scrapemaster.fleet_parts import fleet_service_app
+from scrapemaster.fleet_service_parts import fleet_service_app
 from scrapemaster.logs import set_up_logs
 from scrapemaster.server import answer
 from scrapemaster.settings import Settings, load_settings

@@ -13,10 +13,10 @@ import uvicorn
 import uvloop
 
 from scrapemaster.api.app import create_app
-from scrapemaster.bootstrap import ServiceApp, build_services
 from scrapemaster.connection import bounded
 from scrapemaster.data_folder import only_one
 from scrapemaster.domain.errors import InvalidSetting, StoreBroken
+from scrapemaster.service_parts import ServiceApp, build_services
 from scrapemaster.settings import Settings
 from scrapemaster.starting import BACKLOG, hear_signals, listen, raise_open_files, say_ready, welcome
 from scrapemaster.stores import embedded_use, open_store

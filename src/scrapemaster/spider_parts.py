@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from scrapemaster.data_folder import prepare_data_dir
 from scrapemaster.fetch.egress import EgressPolicy
 from scrapemaster.ports.events import EventSink
 from scrapemaster.ports.store import Store
-from scrapemaster.services.jobs import JobService
-from scrapemaster.services.projects import ProjectService
-from scrapemaster.services.scrapyd import ScrapydService
 from scrapemaster.services.spider_orders import check_scrapy
 from scrapemaster.settings import Settings
 from scrapemaster.spiders.cache import ProjectCache
-from scrapemaster.spiders.process import Limits, spiders_of
+from scrapemaster.spiders.process import Limits
 from scrapemaster.spiders.runner import SpiderRules, SpiderRunner
 
-#: Seconds in which a project must have named its spiders.
-_LIST_SECONDS = 30.0
 
-
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
     """What the process of a spider may take."""
     return Limits(
         memory=settings.spider_memory * 1024 * 1024,
@@ -33,7 +25,7 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _cache(settings: Settings, store: Store) -> ProjectCache:
+def cache_of(settings: Settings, store: Store) -> ProjectCache:
     """Where this machine has projects unpacked."""
     return ProjectCache(store.projects, prepare_data_dir(settings) / "spiders", settings.spider_project_bytes)
 
@@ -48,32 +40,13 @@ def build_spiders(  # noqa: PLR0917 -- called in one place
 ) -> SpiderRunner:
     """What runs spiders in this process; `worker` is a name that no other worker of a fleet has."""
     rules = SpiderRules(
-        limits=_limits(settings),
+        limits=limits_of(settings),
         places=settings.spider_places,
         seconds=settings.spider_seconds,
         stop_seconds=settings.spider_stop_seconds,
         pause_seconds=settings.spider_pause_seconds,
     )
-    cache = _cache(settings, store)
+    cache = cache_of(settings, store)
     return SpiderRunner(
         store, cache, egress, events, rules=rules, check=check_scrapy, worker=worker, clock=clock
     )
-
-
-@dataclass(slots=True, frozen=True)
-class SpiderServices:
-    """The use cases around spiders of others."""
-
-    projects: ProjectService
-    scrapyd: ScrapydService
-
-
-def build_spider_services(settings: Settings, store: Store, jobs: JobService) -> SpiderServices:
-    """The use cases over an open store."""
-    cache, limits = _cache(settings, store), _limits(settings)
-
-    async def lister(path: Path, module: str) -> tuple[list[str], str | None]:
-        return await spiders_of(limits, path, module, _LIST_SECONDS)
-
-    projects = ProjectService(store.projects, cache, lister, check_scrapy, settings.max_request_bytes)
-    return SpiderServices(projects, ScrapydService(jobs))

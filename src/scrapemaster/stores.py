@@ -14,9 +14,7 @@ from scrapemaster.domain.claims import Claim, Kind
 from scrapemaster.domain.errors import InvalidSetting, MissingExtra
 from scrapemaster.domain.ids import uuid7
 from scrapemaster.ports.store import Store
-from scrapemaster.services.moving import Move
 from scrapemaster.settings import Settings
-from scrapemaster.storage.sqlite.moving import SqliteMoveSource
 from scrapemaster.storage.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -82,6 +80,9 @@ async def move_to_mongodb(settings: Settings, say: Callable[[str], None]) -> Non
 
     Raises as `services.moving.Move.run` does, and `StoreBroken` where a service uses the folder.
     """
+    from scrapemaster.services.moving import Move  # noqa: PLC0415 -- for one command alone
+    from scrapemaster.storage.sqlite.moving import SqliteMoveSource  # noqa: PLC0415 -- for one command alone
+
     address = settings.mongodb_url
     if address is None:
         raise InvalidSetting("SCRAPEMASTER_MONGODB_URL: there is no MongoDB to move to")

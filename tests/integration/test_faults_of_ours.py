@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from scrapemaster.api.app import create_app
-from scrapemaster.bootstrap import build_services
 from scrapemaster.domain.user import Role
+from scrapemaster.service_parts import build_services
 from scrapemaster.settings import load_settings
 from scrapemaster.stores import open_store
 

@@ -132,7 +132,7 @@ def test_without_the_setting_nothing_is_sent_and_the_library_is_not_imported(red
         assert heard.paths == []
     imported = [line.rpartition("|")[2].strip() for line in capfd.readouterr().err.splitlines()]
     # The API process, the worker and their parents; the embedded service and its crawler.
-    assert imported.count("scrapemaster.bootstrap") >= 6
+    assert imported.count("scrapemaster.settings") >= 6
     # redis-py imports the part for metrics where that is installed.
     ours = ("scrapemaster.tracing", "opentelemetry.exporter", "opentelemetry.sdk.trace")
     assert not [name for name in imported if name.startswith(ours)]

@@ -41,8 +41,8 @@ from scrapemaster.api.routers import metrics as metrics_router
 from scrapemaster.api.schemas.errors import COMMON
 from scrapemaster.api.security import OPEN, PREFIX, SCHEMES
 from scrapemaster.api.traced import Traced
-from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.dashboard.site import install_dashboard
+from scrapemaster.service_parts import ServiceApp
 
 _DESCRIPTION = """
 POST a URL and selectors, get rows.

@@ -15,9 +15,9 @@ from fastapi.security import APIKeyHeader, HTTPBasic
 
 from scrapemaster.api.identify import credential_of
 from scrapemaster.api.security import Services, address_of
-from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.domain.api_key import KEY_MARK
 from scrapemaster.domain.errors import Forbidden, NotAuthenticated, TooMany
+from scrapemaster.service_parts import ServiceApp
 from scrapemaster.services.callers import Caller
 
 #: Sign-ins remembered, so that a client that asks each second is not hashed each second.

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Request
 
-from scrapemaster.bootstrap import ServiceApp
 from scrapemaster.domain.errors import Forbidden, NotAuthenticated
+from scrapemaster.service_parts import ServiceApp
 from scrapemaster.services.callers import Caller
 
 log = structlog.get_logger(__name__)

@@ -6,10 +6,9 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-import dateparser
 import orjson
 import re2
 from price_parser import Price
@@ -65,11 +64,20 @@ def _currency(text: str) -> str | None:
     return currency
 
 
+@cache
+def _date_parser() -> Callable[..., Any]:
+    """It takes a while to load, which few jobs need."""
+    import dateparser  # noqa: PLC0415 -- see above
+
+    parse: Callable[..., Any] = dateparser.parse
+    return parse
+
+
 def _date(text: str) -> str | None:
     text = text.strip()
     if not text or len(text) > _LONGEST_DATE:
         return None
-    found = dateparser.parse(text, settings={"RETURN_AS_TIMEZONE_AWARE": False})
+    found = _date_parser()(text, settings={"RETURN_AS_TIMEZONE_AWARE": False})
     return None if found is None else found.isoformat()
 
 
@@ -138,6 +146,8 @@ def compile_transform(name: str) -> Transform:
     `split:SEPARATOR`, `remove:TEXT`.
     """
     if name in PLAIN:
+        if name == "date":
+            _date_parser()  # now, and not while the first page is worked on
         return PLAIN[name]
     kind, colon, argument = name.partition(":")
     if colon and argument:
